@@ -1,0 +1,298 @@
+"""The command line: read, call, print one line on an error; nothing is decided here."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from telltale import __version__, gha
+from telltale.errors import TelltaleError, UsageError
+from telltale.options import Invocation, Option, Verb
+
+OUT = Option(
+    name="out", help="Folder that receives the result.", default="telltale-evidence", metavar="DIR"
+)
+HISTORY = Option(
+    name="history",
+    help="Where earlier runs are kept: a folder, branch:NAME or branch:NAME@REMOTE.",
+    default="branch:telltale-history",
+    metavar="URI",
+)
+NODEID = Option(name="nodeid", help="The failed test to take; the first one by default.")
+TIMEOUT = Option(
+    name="timeout",
+    help="Seconds after which the command and everything it started are killed.",
+    metavar="SECONDS",
+)
+ARTIFACT_NAME = Option(
+    name="artifact-name",
+    help="Name of the uploaded artifact; the default is unique by job, name and attempt.",
+)
+
+PROFILE_TESTS = (
+    Option(name="command", help="Command to run, written as in bash."),
+    Option(
+        name="name",
+        help="Name of this series of runs; give each leg of a matrix its own.",
+        default="tests",
+    ),
+    Option(
+        name="junit",
+        help="Glob of the JUnit XML files that the command writes.",
+        default="**/*junit*.xml",
+        metavar="GLOB",
+    ),
+    TIMEOUT,
+    Option(
+        name="env",
+        help="Variables for the command alone, one NAME=VALUE a line.",
+        metavar="NAME=VALUE",
+        many=True,
+    ),
+    Option(
+        name="working-directory",
+        help="Folder in which the command runs.",
+        default=".",
+        metavar="DIR",
+    ),
+    OUT,
+    ARTIFACT_NAME,
+)
+
+VERBS: Mapping[str, Verb] = {
+    "profile-tests": Verb(
+        help="Run a test command under measurement and keep an evidence bundle.",
+        half="runner",
+        module="profile_tests",
+        options=PROFILE_TESTS,
+        wraps=True,
+    ),
+    "record": Verb(
+        help="Add bundles to the history.",
+        half="bot",
+        module="record",
+        arguments="BUNDLE...",
+        options=(HISTORY,),
+    ),
+    "compare": Verb(
+        help="Compare bundles with their history.",
+        half="bot",
+        module="compare",
+        arguments="BUNDLE...",
+        options=(
+            HISTORY,
+            OUT,
+            Option(
+                name="record",
+                help="Add the runs to the history after comparing them.",
+                default="false",
+                flag=True,
+            ),
+        ),
+    ),
+    "report": Verb(
+        help="Fold the bundles of a run into one comment, keep the history, file issues.",
+        half="bot",
+        module="report",
+        arguments="[BUNDLE...]",
+        options=(
+            HISTORY,
+            OUT,
+            Option(
+                name="token",
+                help="Token that may write comments, issues and the history branch.",
+                metavar="TOKEN",
+            ),
+            Option(
+                name="comment",
+                help="Comment on the pull request.",
+                default="true",
+                flag=True,
+            ),
+            Option(
+                name="issues",
+                help="File an issue for a flaky failure that recurred.",
+                default="true",
+                flag=True,
+            ),
+            Option(
+                name="dry-run",
+                help="Talk to nobody; write what would be posted.",
+                default="false",
+                flag=True,
+                input=False,
+            ),
+        ),
+    ),
+    "signatures": Verb(
+        help="Name the failures on standard input: JSON lines in, JSON lines out.",
+        half="runner",
+        module="signatures",
+    ),
+    "flakes": Verb(
+        help="List flaky tests.",
+        half="bot",
+        module="flakes",
+        options=(
+            HISTORY,
+            Option(name="json", help="Print JSON.", default="false", flag=True),
+        ),
+    ),
+    "scaffold": Verb(
+        help="Write a folder that reproduces a failure.",
+        half="bot",
+        module="scaffold",
+        arguments="BUNDLE",
+        options=(NODEID, OUT),
+    ),
+    "reproduce": Verb(
+        help="Run a scaffold and say how often it fails.",
+        half="bot",
+        module="reproduce",
+        arguments="SCAFFOLD",
+        options=(
+            Option(name="budget", help="Seconds to spend.", default="300", metavar="SECONDS"),
+            Option(
+                name="source",
+                help="Checkout of the code under test; the current folder by default.",
+                default=".",
+                metavar="DIR",
+            ),
+        ),
+    ),
+    "validate": Verb(
+        help="Check that bundles are complete and well formed.",
+        half="runner",
+        module="validate",
+        arguments="BUNDLE...",
+    ),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; a `TelltaleError` is one line on stderr, anything else a traceback."""
+    # Progress must appear as it happens in a job's log, whatever PYTHON* variables say.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    environ = dict(os.environ)
+    try:
+        invocation = parse(sys.argv[1:] if argv is None else argv, environ)
+        module = importlib.import_module(f"telltale.verbs.{VERBS[invocation.verb].module}")
+        status: int = module.run(invocation)
+    except TelltaleError as error:
+        print(gha.error_line(str(error), environ), file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # `telltale flakes | head`: the reader has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Invocation:
+    """Turn arguments and variables into an `Invocation`; argparse exits with 2 on a mistake."""
+    before, command = _split(argv)
+    args = vars(_parser(environ).parse_args(before))
+    name = args["verb"]
+    verb = VERBS[name]
+    if command and not verb.wraps:
+        raise UsageError(f"{name} runs no command: remove `-- {command[0]} ...`")
+    values: dict[str, str | tuple[str, ...]] = {}
+    for option in verb.options:
+        value = args[option.name.replace("-", "_")]
+        values[option.name] = tuple(value) if option.many else value
+    return Invocation(
+        verb=name,
+        values=values,
+        arguments=tuple(args.get("arguments") or ()),
+        command=command,
+        environ=environ,
+    )
+
+
+def _split(argv: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    # By hand: argparse would give `--` and what follows to the options it knows.
+    if "--" not in argv:
+        return list(argv), ()
+    at = list(argv).index("--")
+    return list(argv[:at]), tuple(argv[at + 1 :])
+
+
+def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="telltale",
+        description="Evidence of every run, verdicts one can defend, failures that reproduce.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"telltale {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, verb in VERBS.items():
+        usage = "%(prog)s [options]"
+        usage += f" {verb.arguments}" if verb.arguments else ""
+        usage += " -- COMMAND..." if verb.wraps else ""
+        sub = verbs.add_parser(
+            name,
+            help=verb.help,
+            description=verb.help,
+            usage=usage.replace("%(prog)s", f"telltale {name}"),
+            allow_abbrev=False,
+        )
+        for option in verb.options:
+            _add(sub, option, environ)
+        if verb.arguments:
+            sub.add_argument(
+                "arguments",
+                nargs="*" if verb.arguments.startswith("[") else "+",
+                metavar=verb.arguments.strip("[]."),
+            )
+    return parser
+
+
+def _add(parser: argparse.ArgumentParser, option: Option, environ: Mapping[str, str]) -> None:
+    # An input left empty arrives as an empty string: it means "not given".
+    given = environ.get(option.env, "")
+    text = f"{option.help} [{option.env}]".replace("%", "%%")
+    if option.flag:
+        parser.add_argument(
+            f"--{option.name}",
+            nargs="?",
+            const="true",
+            default=given or option.default,
+            metavar="true|false",
+            help=text,
+        )
+    elif option.many:
+        parser.add_argument(
+            f"--{option.name}",
+            action=_Append,
+            default=tuple(filter(None, given.splitlines())),
+            metavar=option.metavar,
+            help=text,
+        )
+    else:
+        parser.add_argument(
+            f"--{option.name}",
+            default=given or option.default,
+            metavar=option.metavar,
+            help=f"{text} (default: {option.default})" if option.default else text,
+        )
+
+
+class _Append(argparse.Action):
+    """Like `append`, but the first flag replaces what the variable held."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,  # noqa: ARG002
+    ) -> None:
+        """Add one value."""
+        seen = getattr(namespace, self.dest)
+        before = seen if isinstance(seen, list) else []
+        setattr(namespace, self.dest, [*before, str(values)])

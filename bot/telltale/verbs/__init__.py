@@ -1,0 +1,1 @@
+"""One module per verb: `run(invocation) -> int`, its flow as a list of named steps."""
