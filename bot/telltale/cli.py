@@ -27,6 +27,11 @@ TIMEOUT = Option(
     help="Seconds after which the command and everything it started are killed.",
     metavar="SECONDS",
 )
+TOKEN = Option(
+    name="token",
+    help="Token for the history branch, comments and issues.",
+    metavar="TOKEN",
+)
 ARTIFACT_NAME = Option(
     name="artifact-name",
     help="Name of the uploaded artifact; the default is unique by job, name and attempt.",
@@ -75,7 +80,7 @@ VERBS: Mapping[str, Verb] = {
         half="bot",
         module="record",
         arguments="BUNDLE...",
-        options=(HISTORY,),
+        options=(HISTORY, TOKEN),
     ),
     "compare": Verb(
         help="Compare bundles with their history.",
@@ -91,6 +96,7 @@ VERBS: Mapping[str, Verb] = {
                 default="false",
                 flag=True,
             ),
+            TOKEN,
         ),
     ),
     "report": Verb(
@@ -101,11 +107,7 @@ VERBS: Mapping[str, Verb] = {
         options=(
             HISTORY,
             OUT,
-            Option(
-                name="token",
-                help="Token that may write comments, issues and the history branch.",
-                metavar="TOKEN",
-            ),
+            TOKEN,
             Option(
                 name="comment",
                 help="Comment on the pull request.",
@@ -138,6 +140,7 @@ VERBS: Mapping[str, Verb] = {
         module="flakes",
         options=(
             HISTORY,
+            TOKEN,
             Option(name="json", help="Print JSON.", default="false", flag=True),
         ),
     ),
