@@ -1,0 +1,1 @@
+"""Failures get names, and the history says which of them come and go. Pure."""
