@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 
 from telltale import __version__, gha
@@ -176,7 +177,11 @@ VERBS: Mapping[str, Verb] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; a `TelltaleError` is one line on stderr, anything else a traceback."""
+    """
+    Run one verb and return its exit status.
+
+    A `TelltaleError` is one line on stderr; anything else is a bug of ours.
+    """
     # Progress must appear as it happens in a job's log, whatever PYTHON* variables say.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -193,6 +198,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # `telltale flakes | head`: the reader has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # noqa: BLE001  # a bug of ours: its trace, one line, and 70
+        traceback.print_exc()
+        message = f"Telltale itself failed ({type(error).__name__}); please report the trace above"
+        print(gha.error_line(message, environ), file=sys.stderr)
+        return TelltaleError.exit_code
     return status
 
 
@@ -260,13 +270,23 @@ def _add(parser: argparse.ArgumentParser, option: Option, environ: Mapping[str, 
     given = environ.get(option.env, "")
     text = f"{option.help} [{option.env}]".replace("%", "%%")
     if option.flag:
-        parser.add_argument(
+        # Two flags instead of an optional value, which would swallow the argument after it.
+        flags = parser.add_mutually_exclusive_group()
+        dest, default = option.name.replace("-", "_"), given or option.default
+        flags.add_argument(
             f"--{option.name}",
-            nargs="?",
+            dest=dest,
+            action="store_const",
             const="true",
-            default=given or option.default,
-            metavar="true|false",
+            default=default,
             help=text,
+        )
+        flags.add_argument(
+            f"--no-{option.name}",
+            dest=dest,
+            action="store_const",
+            const="false",
+            help=argparse.SUPPRESS,
         )
     elif option.many:
         parser.add_argument(

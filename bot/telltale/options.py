@@ -30,7 +30,7 @@ class Option:
     default: str = ""
     metavar: str = "TEXT"
     flag: bool = False
-    """`--name` alone means true; the variable and the input say `true` or `false`."""
+    """`--name` or `--no-name`; the variable and the input say `true` or `false`."""
     many: bool = False
     """May be given several times; the variable and the input hold one value a line."""
     input: bool = True
