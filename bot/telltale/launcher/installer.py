@@ -1,0 +1,185 @@
+"""
+Fill a virtual environment with the packages of a lock file: with uv where it is, else with pip.
+
+Wheels only, each with a hash of the lock file: no package runs code while it
+is installed, and it does not matter from where it comes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from telltale.errors import SetupError, UsageError
+from telltale.launcher import sources
+
+_LOCKED_WHEELS = ("--require-hashes", "--no-deps", "--only-binary", ":all:")
+
+_PIP_CAUSE = re.compile(r"\[(?:Errno|SSL)[^\]]*\] [^'()]+|\w[\w ]* timed out|4\d\d Error.*")
+"""What broke a connection, inside the warnings that pip prints before it says "no version"."""
+
+
+def base_python() -> str:
+    """Return the interpreter behind any virtual environment that started this one."""
+    return os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
+
+
+def install(
+    folder: Path, requirements: Path, environ: Mapping[str, str], *, log: Path, lock: int
+) -> None:
+    """
+    Make a virtual environment in `folder` that holds the wheels of `requirements`.
+
+    `lock` is a file descriptor that the installers keep open until they end;
+    all they say goes to `log`. The wheels come from the folder TELLTALE_WHEELS
+    when that is set. Raises `SetupError`; `UsageError` when it is no folder.
+    """
+    wheels = environ.get("TELLTALE_WHEELS", "")
+    if wheels and not Path(wheels).is_dir():
+        raise UsageError(f"TELLTALE_WHEELS: {wheels} is not a folder; give one that holds wheels")
+    with log.open("w", encoding="utf-8") as output:
+        work = _Work(
+            folder=folder,
+            requirements=requirements,
+            wheels=Path(wheels).absolute() if wheels else None,
+            environ=environ,
+            output=output,
+            lock=lock,
+        )
+        if not work.run(base_python(), "-I", "-m", "venv", "--without-pip", folder):
+            raise SetupError(f"{base_python()} -m venv failed: {_gist(log)} (all it said: {log})")
+        settings = sources.pip_settings(environ)
+        uv = _find_uv(work)
+        prefer_pip = not wheels and sources.told_pip_alone(settings, environ)
+        pip = _find_pip(work) if prefer_pip or not uv else None
+        if pip:
+            origin = sources.pip_sources(settings)
+            installed = _install_with_pip(work, pip, settings)
+        elif uv:
+            origin = sources.uv_sources(environ)
+            installed = _install_with_uv(work, uv)
+        else:
+            raise SetupError(
+                f"{base_python()} comes without pip, and Telltale needs packages: "
+                "`apt-get install python3-venv` (Debian, Ubuntu), or put uv into PATH"
+            )
+    if not installed:
+        raise SetupError(_failure(work, origin, log))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    folder: Path
+    requirements: Path
+    wheels: Path | None
+    environ: Mapping[str, str]
+    output: TextIO
+    lock: int
+
+    @property
+    def python(self) -> str:
+        return str(self.folder / "bin" / "python")
+
+    @property
+    def what(self) -> tuple[str | Path, ...]:
+        """The arguments that uv and pip have in common."""
+        offline = ("--no-index", "--find-links", self.wheels) if self.wheels else ()
+        return (*_LOCKED_WHEELS, *offline, "-r", self.requirements)
+
+    def run(self, *command: str | Path, add: Mapping[str, str] | None = None) -> bool:
+        """Run one program with its output in the log; true when it succeeded."""
+        self.output.write(f"$ {shlex.join(str(part) for part in command)}\n")
+        self.output.flush()
+        try:
+            finished = subprocess.run(
+                command,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=self.output,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,  # uv obeys the project file of the folder that it is in
+                env=sources.environment(self.environ) | dict(add or {}),
+                pass_fds=(self.lock,),
+            )
+        except OSError as error:
+            self.output.write(f"error: {error}\n")
+            return False
+        return finished.returncode == 0
+
+
+def _find_uv(work: _Work) -> str | None:
+    uv = shutil.which("uv", path=work.environ.get("PATH", os.defpath))
+    # A shim of pyenv or asdf is there without its program.
+    return uv if uv and work.run(uv, "--version") else None
+
+
+def _find_pip(work: _Work) -> list[str] | None:
+    if work.run(work.python, "-I", "-m", "ensurepip", "--default-pip"):
+        return [work.python, "-I", "-m", "pip"]
+    # Debian keeps ensurepip in python3-venv; a pip outside can do it, from 22.3 on.
+    outside = [[base_python(), "-I", "-m", "pip"]]
+    if pip := shutil.which("pip3", path=work.environ.get("PATH", os.defpath)):
+        outside.append([pip])
+    for command in outside:
+        into = [*command, "--python", work.python]
+        if work.run(*into, "--version"):
+            return into
+    return None
+
+
+def _install_with_pip(work: _Work, pip: list[str], settings: Mapping[str, str]) -> bool:
+    quiet = ("--no-input", "--disable-pip-version-check", "--progress-bar", "off")
+    return work.run(*pip, "install", *quiet, *work.what, add=sources.pip_variables(settings))
+
+
+def _install_with_uv(work: _Work, uv: str) -> bool:
+    cache = sources.uv_cache(work.environ)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        usable = os.access(cache, os.W_OK | os.X_OK)
+    except OSError:
+        usable = False
+    return work.run(
+        *(uv, "pip", "install", "--python", work.python, "--no-progress", "--compile-bytecode"),
+        # The hash says which file is meant, not the order of the indexes.
+        *("--index-strategy", "unsafe-best-match"),
+        *(() if usable else ("--no-cache",)),
+        *work.what,
+    )
+
+
+def _failure(work: _Work, origin: str, log: Path) -> str:
+    download = shlex.join(
+        ["python3", "-m", "pip", "download", *_LOCKED_WHEELS, "-r", str(work.requirements), "-d"]
+    )
+    if work.wheels:
+        return (
+            f"TELLTALE_WHEELS: {work.wheels} does not hold what {work.requirements} names: "
+            f"{_gist(log)}. Fill it on a machine with the same Python and system: "
+            f"`{download} FOLDER`. All the installer said: {log}"
+        )
+    return (
+        f"cannot install the packages of {work.requirements} from {origin}: {_gist(log)}. "
+        "Check that this machine reaches it, or name another index in PIP_INDEX_URL, or set "
+        f"TELLTALE_WHEELS to a folder filled elsewhere by `{download} FOLDER`. "
+        f"All the installer said: {log}"
+    )
+
+
+def _gist(log: Path) -> str:
+    """Return the cause in what the last program said, in one line and without credentials."""
+    text = log.read_text(encoding="utf-8", errors="replace").rpartition("\n$ ")[2]
+    lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]
+    errors = [line for line in lines if line.lower().startswith("error:")]
+    causes = [line for line in lines if line.lower().startswith(("cause:", "caused by:"))]
+    broken = [match[0].strip() for match in map(_PIP_CAUSE.search, lines) if match]
+    told = [*errors[:1], *(causes or broken)[-1:]] or lines[-1:] or ["it said nothing"]
+    return sources.without_credentials("; ".join(told)).rstrip(".")

@@ -1,0 +1,159 @@
+"""
+Where packages come from, as the machine's owner told pip or uv.
+
+What says how packages are reached (index, proxy, certificates) is kept; what
+would send the packages elsewhere (target, prefix, user) is not.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from telltale.errors import SetupError
+
+PYPI = "https://pypi.org/simple"
+
+_PIP_SOURCES = frozenset({"index-url", "extra-index-url", "find-links", "no-index"})
+_PIP_KEPT = _PIP_SOURCES | {
+    "cache-dir",
+    "cert",
+    "client-cert",
+    "default-timeout",
+    "keyring-provider",
+    "no-cache-dir",
+    "proxy",
+    "retries",
+    "timeout",
+    "trusted-host",
+    "use-feature",
+}
+_UV_SOURCES = frozenset(
+    {
+        "UV_CONFIG_FILE",
+        "UV_DEFAULT_INDEX",
+        "UV_EXTRA_INDEX_URL",
+        "UV_FIND_LINKS",
+        "UV_INDEX",
+        "UV_INDEX_URL",
+        "UV_NO_INDEX",
+    }
+)
+_UV_KEPT = re.compile(
+    r"UV_(CACHE_DIR|CONCURRENT_\w+|HTTP_\w+|INDEX_\w+|INSECURE_HOST|KEYRING_PROVIDER|LINK_MODE"
+    r"|NATIVE_TLS|NO_CACHE|OFFLINE|SYSTEM_CERTS)"
+)
+_DROPPED = ("PYTHON", "PIP_", "UV_", "VIRTUAL_ENV", "CONDA_", "TELLTALE_")
+
+
+def pip_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return what pip's files and variables say about reaching packages, by option.
+
+    Later files win over earlier ones, `[install]` over `[global]`, variables
+    over files. Source: pip's "Configuration" page. Raises `SetupError` for a
+    file that pip could not read either.
+    """
+    sections: dict[str, dict[str, str]] = {"global": {}, "install": {}}
+    for path in _pip_files(environ):
+        parser = configparser.RawConfigParser()
+        try:
+            parser.read(path, encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError) as error:
+            reason = str(error).replace("\n", " ")
+            raise SetupError(f"cannot read pip's configuration in {path}: {reason}") from error
+        for section, options in sections.items():
+            if parser.has_section(section):
+                options.update(parser.items(section))
+    variables = {name[4:]: text for name, text in environ.items() if name.startswith("PIP_")}
+    settings: dict[str, str] = {}
+    for options in (*sections.values(), variables):
+        for name, text in options.items():
+            option = name.lower().replace("_", "-")
+            if option in _PIP_KEPT and text:
+                settings[option] = text
+    return settings
+
+
+def pip_variables(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that give pip these settings and no others."""
+    variables = {"PIP_" + name.upper().replace("-", "_"): text for name, text in settings.items()}
+    # pip takes this for "read no files": there is no other way to forget a `target` in one.
+    return variables | {"PIP_CONFIG_FILE": os.devnull}
+
+
+def told_pip_alone(settings: Mapping[str, str], environ: Mapping[str, str]) -> bool:
+    """
+    Return whether the machine's owner named a package source to pip and none to uv.
+
+    uv reads nothing of pip's configuration, and would look on PyPI.
+    """
+    uv_files = (_config_home(environ) / "uv" / "uv.toml", Path("/etc/uv/uv.toml"))
+    told_uv = any(environ.get(name) for name in _UV_SOURCES) or any(map(Path.exists, uv_files))
+    return not told_uv and bool(_PIP_SOURCES & settings.keys())
+
+
+def pip_sources(settings: Mapping[str, str]) -> str:
+    """Return where pip looks for packages, for people: addresses without credentials."""
+    index = "" if settings.get("no-index") else settings.get("index-url", PYPI)
+    more = (settings.get(name, "") for name in ("extra-index-url", "find-links"))
+    return _public(" ".join((index, *more)))
+
+
+def uv_sources(environ: Mapping[str, str]) -> str:
+    """Return where uv looks for packages, for people: addresses without credentials."""
+    index = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or PYPI
+    more = (environ.get(name, "") for name in ("UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"))
+    return _public(" ".join((index, *more)))
+
+
+def without_credentials(text: str) -> str:
+    """Return the text with `user:password@` removed from every address in it."""
+    return re.sub(r"(?<=://)[^/@\s]+@", "", text)
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that an installer may see: the job's, less what would mislead it."""
+    return {
+        name: text
+        for name, text in environ.items()
+        if not name.startswith(_DROPPED) or name in _UV_SOURCES or _UV_KEPT.fullmatch(name)
+    }
+
+
+def uv_cache(environ: Mapping[str, str]) -> Path:
+    """Return the folder that uv keeps its cache in, by its own rule on Linux."""
+    if given := environ.get("UV_CACHE_DIR"):
+        return Path(given)
+    cache = environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else _home(environ) / ".cache") / "uv"
+
+
+def _public(sources: str) -> str:
+    return ", ".join(without_credentials(source) for source in sources.split())
+
+
+def _pip_files(environ: Mapping[str, str]) -> list[Path]:
+    chosen = environ.get("PIP_CONFIG_FILE", "")
+    if chosen == os.devnull:
+        return []
+    site = (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep)
+    return [
+        *(Path(folder) / "pip" / "pip.conf" for folder in site if folder),
+        Path("/etc/pip.conf"),
+        _home(environ) / ".pip" / "pip.conf",
+        _config_home(environ) / "pip" / "pip.conf",
+        *([Path(chosen)] if chosen else []),
+    ]
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("HOME") or "/nonexistent")
+
+
+def _config_home(environ: Mapping[str, str]) -> Path:
+    given = environ.get("XDG_CONFIG_HOME")
+    return Path(given) if given else _home(environ) / ".config"
