@@ -8,9 +8,9 @@ What act 0.2.89 does that the tests rely on, each measured:
   Mounted actions are copied whole, so `$GITHUB_ACTION_PATH/../..` is the root of the repository.
 - Each job has a workspace of its own. With `--no-skip-checkout` it is empty until actions/checkout
   (here: tests/e2e/checkout) fills it; otherwise act would copy its working folder into it.
-- github.repository comes from the URL of `origin` and must say github.com; git's `insteadOf` sends
-  fetches and pushes to the bare repository of the test. github.server_url stays
-  https://github.com, which the artifact client insists on.
+- github.repository comes from the URL of `origin`, which must lie on `--github-instance`;
+  github.server_url and github.api_url are what GITHUB_SERVER_URL and GITHUB_API_URL say. The
+  artifact client refuses servers other than github.com, *.ghe.com and *.localhost.
 - github.sha is the payload's `after` for push, HEAD of the working folder otherwise; github.ref
   comes from the payload (refs/pull/N/merge for pull_request).
 - The environment of act is the environment of the steps, under what the job sets.
@@ -36,7 +36,7 @@ from pathlib import Path
 
 from tests.e2e import stand_ins
 from tests.e2e.events import Event
-from tests.e2e.repository import SERVER, Repository
+from tests.e2e.repository import Repository
 from tests.e2e.results import Run, read_jobs, readable
 
 ACT = Path(sys.executable).with_name("act")
@@ -51,8 +51,8 @@ class Runner:
     """A self-hosted runner with an artifact service, serving one scratch GitHub."""
 
     scratch: Path
-    repositories: Path
-    """Where the bare repositories lie: repositories/OWNER/NAME.git."""
+    server_url: str
+    """Where SERVER_URL/OWNER/NAME can be fetched from and pushed to."""
     api_url: str
     token: str
     telltale: Path
@@ -86,7 +86,9 @@ class Runner:
         folder.mkdir(parents=True)
         # act's service panics when a run that has no artifact yet is asked for its artifacts.
         (self.artifact_store / str(run_id)).mkdir(parents=True, exist_ok=True)
-        clone = repository.clone_at(event.sha, folder / "clone")
+        clone = repository.clone_at(
+            event.sha, folder / "clone", f"{self.server_url}/{repository.slug}"
+        )
         payload = folder / "event.json"
         payload.write_text(json.dumps(event.payload), encoding="utf-8")
         command = [
@@ -121,6 +123,7 @@ class Runner:
             *("--artifact-server-path", str(self.artifact_store)),
             *("--artifact-server-addr", "127.0.0.1"),
             *("--artifact-server-port", str(_free_port())),
+            *("--github-instance", self.server_url.partition("://")[2]),
             *("--defaultbranch", "main", "--no-skip-checkout", "--no-cache-server"),
             # act reads .env and its like from its working folder, which is somebody's repository.
             *("--env-file", os.devnull, "--secret-file", os.devnull),
@@ -139,6 +142,7 @@ class Runner:
 
     def _variables(self, run_id: int, attempt: int) -> dict[str, str]:
         return {
+            "GITHUB_SERVER_URL": self.server_url,
             "GITHUB_API_URL": self.api_url,
             "GITHUB_RUN_ID": str(run_id),
             "GITHUB_RUN_ATTEMPT": str(attempt),
@@ -148,16 +152,14 @@ class Runner:
         }
 
     def _environment(self, folder: Path) -> dict[str, str]:
-        gitconfig = folder / "gitconfig"
-        gitconfig.write_text(
-            f'[url "{self.repositories}/"]\n\tinsteadOf = {SERVER}/\n', encoding="utf-8"
-        )
         kept = {k: v for k, v in os.environ.items() if not k.startswith(NOT_OF_A_RUNNER)}
         # The runner's Python is the one that runs the tests: it has pytest, as a user's would.
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
         return kept | {
             "PATH": path,
-            "GIT_CONFIG_GLOBAL": str(gitconfig),
+            "GIT_CONFIG_GLOBAL": os.devnull,  # a new machine's git: no name, no e-mail address
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_TERMINAL_PROMPT": "0",  # act gives steps a terminal; GitHub's have none
             "XDG_CACHE_HOME": str(folder / "cache"),
         }
 

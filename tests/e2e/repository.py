@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-SERVER = "https://github.com"
-
 AUTHOR = {
     f"GIT_{role}_{field}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -125,12 +123,12 @@ class Repository:
         paths = git(self.bare, "ls-tree", "-r", "--name-only", ref).splitlines()
         return {path: git(self.bare, "show", f"{ref}:{path}") for path in paths}
 
-    def clone_at(self, sha: str, folder: Path) -> Path:
-        """Clone to `folder` with `sha` checked out and the address on github.com as origin."""
+    def clone_at(self, sha: str, folder: Path, origin: str) -> Path:
+        """Clone to `folder` with `sha` checked out and `origin` as the address of origin."""
         git(self.root, "clone", "--quiet", "--no-checkout", str(self.bare), str(folder))
         git(folder, "fetch", "--quiet", "origin", sha)
         git(folder, "checkout", "--quiet", "--detach", sha)
-        git(folder, "remote", "set-url", "origin", f"{SERVER}/{self.slug}")
+        git(folder, "remote", "set-url", "origin", origin)
         return folder
 
     def _switch(self, branch: str) -> None:

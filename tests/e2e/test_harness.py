@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from tests.e2e import events
 from tests.e2e.act import Runner
+from tests.e2e.git_server import git_server
 from tests.e2e.repository import Repository
 from tests.e2e.results import Run
 
@@ -21,6 +23,7 @@ UPLOAD = "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a"
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1"
 
 TOKEN = "not-a-secret-" + "0" * 9
+READ_TOKEN = "not-a-secret-" + "1" * 9
 
 ACTION = f"""
 name: Throwaway
@@ -190,7 +193,7 @@ jobs:
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     """Make an outside repository whose workflows use octo/telltale@v1."""
-    repository = Repository.create(tmp_path / "github.com", "acme/widgets")
+    repository = Repository.create(tmp_path / "github", "acme/widgets")
     workflows = {"test.yml": WORKFLOW, "uploads.yml": UPLOADS}
     files = {f".github/workflows/{name}": text for name, text in workflows.items()}
     repository.commit({"README.md": "Widgets\n"}, "Begin")
@@ -199,7 +202,7 @@ def repository(tmp_path: Path) -> Repository:
 
 
 @pytest.fixture
-def runner(tmp_path: Path, foreign_actions: Mapping[str, Path]) -> Runner:
+def runner(tmp_path: Path, foreign_actions: Mapping[str, Path]) -> Iterator[Runner]:
     telltale = tmp_path / "telltale"
     files = {
         "actions/throwaway/action.yml": ACTION,
@@ -209,14 +212,16 @@ def runner(tmp_path: Path, foreign_actions: Mapping[str, Path]) -> Runner:
     for path, text in files.items():
         (telltale / path).parent.mkdir(parents=True, exist_ok=True)
         (telltale / path).write_text(text, encoding="utf-8")
-    return Runner(
-        scratch=tmp_path / "runner",
-        repositories=tmp_path / "github.com",
-        api_url="http://127.0.0.1:9/api",
-        token=TOKEN,
-        telltale=telltale,
-        stand_ins=foreign_actions,
-    )
+    access = {TOKEN: "write", READ_TOKEN: "read"}
+    with git_server(tmp_path / "github", lambda token: access.get(token, "none")) as server_url:
+        yield Runner(
+            scratch=tmp_path / "runner",
+            server_url=server_url,
+            api_url="http://127.0.0.1:9/api",
+            token=TOKEN,
+            telltale=telltale,
+            stand_ins=foreign_actions,
+        )
 
 
 def seen(run: Run, job: str) -> dict[str, Any]:
@@ -260,7 +265,7 @@ def test_a_job_sees_the_run_the_commit_and_the_real_remote(
         "ref": "refs/heads/main",
         "repository": "acme/widgets",
         "run": "41",
-        "server": "https://github.com",
+        "server": runner.server_url,
         "sha": tip,
         "token": len(TOKEN),
         "tool_cache": str(runner.scratch / "act/tool_cache"),
@@ -346,3 +351,12 @@ def test_uploads_are_kept_as_github_keeps_them(repository: Repository, runner: R
         "missing": [("error", "No files were found with the provided path: nowhere.")],
         "taken": [("error", f"Failed to CreateArtifact: Failed request: (409) {conflict}")],
     }
+
+
+def test_a_push_needs_a_token_that_may_write(repository: Repository, runner: Runner) -> None:
+    reader = dataclasses.replace(runner, token=READ_TOKEN)
+
+    run = reader.run(repository, events.push(repository), workflow="test.yml", run_id=45)
+
+    assert "Write access to repository not granted" in run.job("always").log
+    assert repository.branches() == ["main"]

@@ -11,10 +11,8 @@ mkdir -p "${FOLDER}"
 cd "${FOLDER}"
 git init -q -b main
 git remote add origin "${GITHUB_SERVER_URL}/${REPOSITORY}"
-if [ "${PERSIST}" = true ]; then
-  header=$(printf 'x-access-token:%s' "${TOKEN}" | base64 -w 0)
-  git config --local "http.${GITHUB_SERVER_URL}/.extraheader" "AUTHORIZATION: basic ${header}"
-fi
+header="AUTHORIZATION: basic $(printf 'x-access-token:%s' "${TOKEN}" | base64 -w 0)"
+git config --local "http.${GITHUB_SERVER_URL}/.extraheader" "${header}"
 
 depth=(--depth "${DEPTH}")
 if [ "${DEPTH}" = 0 ]; then
@@ -26,3 +24,6 @@ case ${ref} in
   refs/heads/*) git checkout -q -B "${ref#refs/heads/}" FETCH_HEAD ;;
   *) git checkout -q --detach FETCH_HEAD ;;
 esac
+if [ "${PERSIST}" != true ]; then
+  git config --local --unset "http.${GITHUB_SERVER_URL}/.extraheader"
+fi
