@@ -1,0 +1,580 @@
+"""
+The evidence bundle: claim its folder, write, read and verify its manifest.
+
+Layout and guarantees: docs/evidence-bundle.md; the manifest's shape:
+docs/evidence.schema.json. Whoever reads a bundle reads an artifact that
+anybody may have written: everything is bounded and checked here, once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from telltale.errors import BundleError, UsageError
+from telltale.model import (
+    BundleKind,
+    Command,
+    Evidence,
+    Failure,
+    FailureKind,
+    GithubRun,
+    Host,
+    Outcome,
+    Resources,
+    Source,
+    TestCounts,
+    TestOutcome,
+    TestResult,
+)
+
+SCHEMA = "telltale.evidence/1"
+MANIFEST = "evidence.json"
+TESTS = "artifacts/tests.jsonl"
+FOLDERS = ("env", "logs", "artifacts", "analysis")
+
+ALWAYS = (
+    "env/env.txt",
+    "env/packages.txt",
+    "env/disk_usage.txt",
+    "env/host.json",
+    "artifacts/exit_code.txt",
+    "analysis/summary.md",
+)
+"""Files of every finished bundle."""
+STARTED = ("logs/output.log", "artifacts/samples.csv", "artifacts/time.txt")
+"""Further files of a bundle whose command was started."""
+
+MANIFEST_LIMIT = 16 * 1024 * 1024
+TESTS_LIMIT = 256 * 1024 * 1024
+LINE_LIMIT = 1024 * 1024
+FAILURES_LIMIT = 500
+TEXT_LIMIT = 16 * 1024
+"""Characters of a failure's text in the manifest; `tests.jsonl` keeps more."""
+HASH_LIMIT = 256 * 1024 * 1024
+"""Larger files are listed without a hash: a cancelled job has seconds left, not minutes."""
+DEPTH = 6
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\Z")
+_SIGNATURE = re.compile(r"v1:[0-9a-f]{16}\Z")
+_E = TypeVar("_E", bound=Enum)
+
+
+def path_safe(name: str) -> str:
+    """Return the name with everything but letters, digits, `.`, `_` and `-` as `-`: one path part."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")
+    return safe[:100] or "unnamed"
+
+
+def instant(moment: datetime) -> str:
+    """Return the moment as the manifest writes it, as in `2026-11-22T10:15:16Z`."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def claim(out: Path, name: str, started: datetime) -> Path:
+    """
+    Make and return `out/NAME/STAMP`, which did not exist before.
+
+    The second claim in one second gets `-2`, the third `-3`: making a folder
+    is atomic, so two runs never share one. Raises `UsageError` when `out`
+    cannot be written.
+    """
+    stamp = started.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    series = out / path_safe(name)
+    try:
+        series.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 10_000):
+            folder = series / (stamp if number == 1 else f"{stamp}-{number}")
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            for part in FOLDERS:
+                (folder / part).mkdir()
+            return folder
+    except OSError as error:
+        raise UsageError(
+            f"--out: cannot make the bundle's folder in {out}: {error.strerror or error};"
+            " give a folder that can be written"
+        ) from error
+    raise UsageError(f"--out: {series} holds 9,999 bundles of {stamp} already")
+
+
+def write_manifest(folder: Path, evidence: Evidence) -> None:
+    """
+    Write `evidence.json`, replacing an earlier one atomically.
+
+    A finished run's manifest also lists the other files of the bundle with
+    size and SHA-256. At most 500 failures of 16 KiB of text each are kept
+    here. Raises `OSError`.
+    """
+    document = _to_json(evidence)
+    if evidence.outcome is not Outcome.RUNNING:
+        document["files"] = list(_listing(folder))
+    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+    write_atomically(folder / MANIFEST, text)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write the file so that a reader finds the old text or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+            file.flush()
+            # A machine that a test takes down must not leave an empty manifest.
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_tests(folder: Path, results: Iterable[TestResult], *, source: str) -> None:
+    """Write `artifacts/tests.jsonl`, one line a test. Raises `OSError`."""
+    with (folder / TESTS).open("w", encoding="utf-8", newline="\n") as file:
+        for result in results:
+            line = {
+                "nodeid": _plain(result.nodeid),
+                "phase": "total",
+                "outcome": result.outcome.value,
+                "wall_s": round(result.duration_s, 6),
+                "message": _plain(result.message),
+                "text": _plain(result.text),
+                "source": source,
+            }
+            file.write(json.dumps(line, allow_nan=False) + "\n")
+
+
+def read_manifest(folder: Path) -> Evidence:
+    """Return the manifest of a bundle; `BundleError` names the file and the key that is wrong."""
+    path = folder / MANIFEST
+    return _evidence(_Fields(path, "", _load(path)))
+
+
+def read_tests(folder: Path) -> tuple[TestResult, ...]:
+    """
+    Return the tests of `artifacts/tests.jsonl`, one each, in their order.
+
+    Empty when the file is absent. Raises `BundleError`, with the line's
+    number, for a line that is not a test; only a last line without its end
+    (the writer was killed) is passed over.
+    """
+    path = folder / TESTS
+    results: list[TestResult] = []
+    try:
+        with _open(path, TESTS_LIMIT) as file:
+            for number, raw in enumerate(iter(lambda: file.readline(LINE_LIMIT + 1), b""), 1):
+                if len(raw) > LINE_LIMIT:
+                    raise BundleError(f"{path}: line {number} is longer than {LINE_LIMIT} bytes")
+                if not raw.endswith(b"\n"):
+                    break
+                fields = _Fields(path, f"line {number}: ", _parse(raw, path, f"line {number}"))
+                if fields.text("phase") == "total":
+                    results.append(_test(fields))
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return tuple(results)
+
+
+def find(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """
+    Return the bundles at the paths: each is a bundle or a folder that holds some.
+
+    Looks six folders deep and through no symbolic link; sorted, each once.
+    Raises `BundleError` when a path does not exist.
+    """
+    found: set[Path] = set()
+    for path in paths:
+        if path.is_file() and path.name == MANIFEST:
+            found.add(path.parent)
+        elif path.is_dir():
+            found.update(_search(path, DEPTH))
+        else:
+            raise BundleError(f"{path}: there is no such folder; give an evidence bundle")
+    return tuple(sorted(found))
+
+
+def verify(folder: Path) -> tuple[str, ...]:
+    """Return what is wrong with a bundle, one sentence each; empty when it is whole."""
+    try:
+        evidence = read_manifest(folder)
+        tests = read_tests(folder)
+    except BundleError as error:
+        return (str(error),)
+    if evidence.outcome is Outcome.RUNNING:
+        return (f"{folder / MANIFEST}: never finished: Telltale itself was killed",)
+    required = ALWAYS + (() if evidence.outcome is Outcome.ERROR else STARTED)
+    return (
+        *(f"{folder / name}: missing" for name in required if not (folder / name).is_file()),
+        *_changed(folder),
+        *_disagreements(folder, evidence, tests),
+    )
+
+
+def count(results: Iterable[TestResult]) -> TestCounts:
+    """Count the tests by outcome."""
+    outcomes = [result.outcome for result in results]
+    return TestCounts(
+        total=len(outcomes),
+        passed=outcomes.count(TestOutcome.PASSED),
+        failed=outcomes.count(TestOutcome.FAILED),
+        errors=outcomes.count(TestOutcome.ERROR),
+        skipped=outcomes.count(TestOutcome.SKIPPED),
+        interrupted=outcomes.count(TestOutcome.INTERRUPTED),
+    )
+
+
+def clip(text: str, limit: int) -> str:
+    """Return the text, its middle left out when it is longer than `limit` characters."""
+    if len(text) <= limit:
+        return text
+    note = f"\n[... {len(text) - limit} characters left out ...]\n"
+    # The end says what was wrong, the beginning where: the end gets more room.
+    head = max(0, limit - len(note)) // 4
+    tail = max(0, limit - len(note) - head)
+    return (text[:head] + note + text[len(text) - tail :])[:limit]
+
+
+# Writing
+
+
+def _to_json(evidence: Evidence) -> dict[str, Any]:
+    document: dict[str, Any] = {"schema": SCHEMA, **_value(dataclasses.asdict(evidence))}
+    document["failures"] = [
+        {**failure, "text": clip(failure["text"], TEXT_LIMIT)}
+        for failure in document["failures"][:FAILURES_LIMIT]
+    ]
+    if evidence.github is None:
+        del document["github"]
+    return document
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, str):
+        return _plain(value)
+    if isinstance(value, Mapping):
+        return {_plain(str(key)): _value(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_value(item) for item in value]
+    return value
+
+
+def _plain(text: str) -> str:
+    # Arguments that are no UTF-8 arrive as lone surrogates, which JSON readers refuse.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _listing(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink() or not path.is_file() or name == MANIFEST or path.suffix == ".tmp":
+            continue
+        size = path.stat().st_size
+        yield {
+            "path": name,
+            "size": size,
+            "sha256": _sha256(path) if size <= HASH_LIMIT else None,
+        }
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1024 * 1024):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+# Reading: nothing below trusts a byte of what it reads.
+
+
+def _open(path: Path, limit: int) -> Any:
+    # O_NONBLOCK: a named pipe in the place of a file must not hold the reader.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
+        os.close(descriptor)
+        what = "is no regular file" if not stat.S_ISREG(status.st_mode) else "is too large"
+        raise BundleError(f"{path}: {what}; at most {limit} bytes are read")
+    return os.fdopen(descriptor, "rb")
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    try:
+        with _open(path, MANIFEST_LIMIT) as file:
+            raw = file.read(MANIFEST_LIMIT + 1)
+    except FileNotFoundError as error:
+        raise BundleError(f"{path}: missing; {path.parent} is no evidence bundle") from error
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return _parse(raw, path, "the file")
+
+
+def _parse(raw: bytes, path: Path, where: str) -> Mapping[str, Any]:
+    try:
+        document = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path}: {where} is no JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise BundleError(f"{path}: {where} is no JSON object")
+    return document
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Fields:
+    """A JSON object of the file, read key by key; a wrong one is named in full."""
+
+    path: Path
+    prefix: str
+    values: Mapping[str, Any]
+
+    def wrong(self, key: str, expected: str) -> BundleError:
+        found = json.dumps(self.values.get(key), default=str)
+        return BundleError(
+            f"{self.path}: {self.prefix}{key}: expected {expected}, got {clip(found, 80)}"
+        )
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self.values.get(key, default)
+        if not isinstance(value, str):
+            raise self.wrong(key, "text")
+        return value.encode("utf-8", "replace").decode("utf-8")
+
+    def matching(self, key: str, pattern: re.Pattern[str], expected: str) -> str:
+        value = self.text(key)
+        if not pattern.match(value):
+            raise self.wrong(key, expected)
+        return value
+
+    def choice(self, key: str, enum: type[_E]) -> _E:
+        try:
+            return enum(self.text(key))
+        except ValueError:
+            names = ", ".join(str(member.value) for member in enum)
+            raise self.wrong(key, f"one of {names}") from None
+
+    def integer(self, key: str) -> int | None:
+        value = self.values.get(key)
+        # JSON's true is an int to Python; more than 64 bits is nothing we ever wrote.
+        if value is not None and (type(value) is not int or not 0 <= value < 1 << 63):
+            raise self.wrong(key, "a whole number that is not negative")
+        return value
+
+    def whole(self, key: str) -> int:
+        value = self.integer(key)
+        if value is None:
+            raise self.wrong(key, "a whole number that is not negative")
+        return value
+
+    def number(self, key: str) -> float | None:
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if type(value) not in {int, float} or not math.isfinite(value) or not 0 <= value < 1e18:
+            raise self.wrong(key, "a number that is not negative")
+        return float(value)
+
+    def boolean(self, key: str) -> bool | None:
+        value = self.values.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise self.wrong(key, "true, false or null")
+        return value
+
+    def object(self, key: str, *, optional: bool = False) -> _Fields | None:
+        value = self.values.get(key)
+        if value is None and optional:
+            return None
+        if not isinstance(value, dict):
+            raise self.wrong(key, "an object")
+        return _Fields(self.path, f"{self.prefix}{key}.", value)
+
+    def inner(self, key: str) -> _Fields:
+        found = self.object(key)
+        assert found is not None  # noqa: S101  # `optional` is off
+        return found
+
+    def texts(self, key: str, limit: int = 10_000) -> tuple[str, ...]:
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or len(value) > limit:
+            raise self.wrong(key, f"a list of at most {limit} texts")
+        inner = _Fields(self.path, f"{self.prefix}{key}.", {str(i): v for i, v in enumerate(value)})
+        return tuple(inner.text(index) for index in inner.values)
+
+    def mapping(self, key: str) -> dict[str, str]:
+        value = self.values.get(key, {})
+        if not isinstance(value, dict) or len(value) > 10_000:
+            raise self.wrong(key, "an object of at most 10000 texts")
+        inner = _Fields(self.path, f"{self.prefix}{key}.", value)
+        return {name.encode("utf-8", "replace").decode(): inner.text(name) for name in value}
+
+    def objects(self, key: str, limit: int) -> Iterator[_Fields]:
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or len(value) > limit:
+            raise self.wrong(key, f"a list of at most {limit} objects")
+        for index, item in enumerate(value):
+            if not isinstance(item, dict):
+                raise self.wrong(key, "a list of objects")
+            yield _Fields(self.path, f"{self.prefix}{key}[{index}].", item)
+
+
+def _evidence(fields: _Fields) -> Evidence:
+    if fields.text("schema", "") != SCHEMA:
+        raise fields.wrong("schema", SCHEMA)
+    command = fields.inner("command")
+    host = fields.inner("host")
+    source = fields.inner("source")
+    return Evidence(
+        kind=fields.choice("kind", BundleKind),
+        name=fields.text("name"),
+        outcome=fields.choice("outcome", Outcome),
+        command=Command(
+            argv=command.texts("argv"),
+            cwd=command.text("cwd"),
+            env=command.mapping("env"),
+            timeout_s=command.number("timeout_s"),
+        ),
+        started_at=fields.matching("started_at", _INSTANT, "an instant as 2026-11-22T10:15:16Z"),
+        exit_code=fields.integer("exit_code"),
+        signal=fields.integer("signal"),
+        elapsed_s=fields.number("elapsed_s"),
+        resources=_resources(fields.inner("resources")),
+        host=Host(fingerprint=host.text("fingerprint"), parts=host.mapping("parts")),
+        source=Source(
+            repository=source.text("repository", ""),
+            sha=source.text("sha", ""),
+            ref=source.text("ref", ""),
+            dirty=source.boolean("dirty"),
+        ),
+        github=_github(fields.object("github", optional=True)),
+        tests=_counts(fields.object("tests", optional=True)),
+        failures=tuple(_failure(each) for each in fields.objects("failures", FAILURES_LIMIT)),
+        findings=fields.texts("findings", 1000),
+        telltale=fields.text("telltale", ""),
+    )
+
+
+def _resources(fields: _Fields) -> Resources:
+    return Resources(
+        wall_s=fields.number("wall_s"),
+        user_s=fields.number("user_s"),
+        system_s=fields.number("system_s"),
+        cpu_percent=fields.number("cpu_percent"),
+        max_rss_bytes=fields.integer("max_rss_bytes"),
+        tree_peak_rss_bytes=fields.integer("tree_peak_rss_bytes"),
+        major_faults=fields.integer("major_faults"),
+        minor_faults=fields.integer("minor_faults"),
+        voluntary_switches=fields.integer("voluntary_switches"),
+        involuntary_switches=fields.integer("involuntary_switches"),
+        inputs=fields.integer("inputs"),
+        outputs=fields.integer("outputs"),
+    )
+
+
+def _github(fields: _Fields | None) -> GithubRun | None:
+    if fields is None:
+        return None
+    return GithubRun(
+        run_id=fields.whole("run_id"),
+        run_attempt=fields.whole("run_attempt"),
+        job=fields.text("job"),
+        event=fields.text("event"),
+        workflow=fields.text("workflow", ""),
+        runner=fields.text("runner", ""),
+    )
+
+
+def _counts(fields: _Fields | None) -> TestCounts | None:
+    if fields is None:
+        return None
+    return TestCounts(
+        total=fields.whole("total"),
+        passed=fields.whole("passed"),
+        failed=fields.whole("failed"),
+        errors=fields.whole("errors"),
+        skipped=fields.whole("skipped"),
+        interrupted=fields.whole("interrupted"),
+    )
+
+
+def _failure(fields: _Fields) -> Failure:
+    return Failure(
+        nodeid=fields.text("nodeid"),
+        kind=fields.choice("kind", FailureKind),
+        signature=fields.matching("signature", _SIGNATURE, "v1: and 16 hex digits"),
+        message=fields.text("message"),
+        text=fields.text("text"),
+    )
+
+
+def _test(fields: _Fields) -> TestResult:
+    return TestResult(
+        nodeid=fields.text("nodeid"),
+        outcome=fields.choice("outcome", TestOutcome),
+        duration_s=fields.number("wall_s") or 0.0,
+        message=fields.text("message", ""),
+        text=fields.text("text", ""),
+    )
+
+
+def _search(folder: Path, depth: int) -> Iterator[Path]:
+    if (folder / MANIFEST).is_file():
+        yield folder
+        return
+    if depth == 0:
+        return
+    try:
+        inner = [Path(entry) for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+    except OSError as error:
+        raise BundleError(f"{folder}: cannot be read: {error.strerror or error}") from error
+    for each in inner:
+        yield from _search(each, depth - 1)
+
+
+# Verifying
+
+
+def _changed(folder: Path) -> Iterator[str]:
+    path = folder / MANIFEST
+    for entry in _Fields(path, "", _load(path)).objects("files", 10_000):
+        name, size = entry.text("path"), entry.whole("size")
+        if name.startswith("/") or ".." in name.split("/"):
+            yield f"{path}: files: {name!r} lies outside the bundle"
+            continue
+        target = folder / name
+        if target.is_symlink() or not target.is_file():
+            if name not in ALWAYS + STARTED:
+                yield f"{target}: missing"
+        elif target.stat().st_size != size:
+            yield f"{target}: has {target.stat().st_size} bytes, the manifest says {size}"
+        elif entry.values.get("sha256") not in {None, _sha256(target)}:
+            yield f"{target}: was changed after the run: its SHA-256 is another one"
+
+
+def _disagreements(folder: Path, evidence: Evidence, tests: Sequence[TestResult]) -> Iterator[str]:
+    if evidence.tests is not None and evidence.tests != count(tests):
+        yield f"{folder / TESTS}: holds other tests than {MANIFEST} counts"
+    status = folder / "artifacts/exit_code.txt"
+    if status.is_file():
+        with _open(status, 64 * 1024) as file:
+            text = file.read(64).decode("ascii", "replace").strip()
+        if text != str(evidence.exit_code):
+            yield f"{status}: says {text!r}, {MANIFEST} says {evidence.exit_code}"
