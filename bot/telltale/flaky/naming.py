@@ -390,7 +390,8 @@ _FOREIGN = re.compile(
     r"|[/\\]pypy\d[^/\\]*[/\\]|^<|[/\\]_pytest[/\\]|[/\\]telltale[/\\]capture[/\\]",
 )
 _THREAD = re.compile(
-    r"^(?:~+ Stack of (?P<stack>\S+)|(?P<current>Current thread)|Thread) .*(?:~|\(most recent)"
+    r"^(?:~+ Stack of (?P<name>\S+)|(?P<current>Current thread)|Thread) "
+    r".*(?:~|(?P<newest>\(most recent call first\):?)|:)$"
 )
 
 
@@ -404,22 +405,20 @@ def _blame(frames: list[Frame]) -> Frame | None:
 
 def _stuck(lines: list[str]) -> Frame | None:
     """Return the frame in which a dump of stacks caught the test, not its harness."""
-    stacks: list[tuple[bool, list[Frame]]] = []
+    stacks: list[tuple[bool, bool, list[Frame]]] = []
     for at, line in enumerate(lines):
         thread = _THREAD.match(line)
         native = _NATIVE.match(line)
         if thread:
-            first = bool(thread["current"]) or thread["stack"] == "MainThread"
-            stacks.append((first, []))
+            ours = bool(thread["current"]) or thread["name"] == "MainThread"
+            stacks.append((ours, bool(thread["newest"]), []))
         elif native and stacks:
             frame = Frame(native["path"], native["function"] or "", _next(lines, at))
-            # Only faulthandler prints the innermost frame first; it shows no source.
-            stacks[-1][1].append(frame)
+            stacks[-1][2].append(frame)
     # The test runs in the main thread: where that is not marked, it is dumped last.
     stacks.reverse()
-    for _, frames in sorted(stacks, key=lambda stack: not stack[0]):
-        inner = frames if not any(frame.source for frame in frames) else frames[::-1]
-        for frame in inner:
+    for _, newest_first, frames in sorted(stacks, key=lambda stack: not stack[0]):
+        for frame in frames if newest_first else frames[::-1]:
             if not _FOREIGN.search(frame.path):
                 return frame
     return None
