@@ -243,6 +243,9 @@ class Origin:
 
     repository: str = ""
     sha: str = ""
+    """The head of a pull request, never its test merge."""
+    merge_sha: str = ""
+    """The test merge that a pull request's run checked out, where the event says it."""
     branch: str = ""
     event: str = ""
     run_id: int | None = None
