@@ -51,6 +51,8 @@ class Runner:
     """A self-hosted runner with an artifact service, serving one scratch GitHub."""
 
     scratch: Path
+    cache: Path
+    """Where jobs have their workspaces, and the tool cache that all of them share."""
     server_url: str
     """Where SERVER_URL/OWNER/NAME can be fetched from and pushed to."""
     api_url: str
@@ -119,7 +121,7 @@ class Runner:
         labels = ("ubuntu-latest", "self-hosted")
         return [
             *_each("--platform", dict.fromkeys(labels, "-self-hosted")),
-            *("--action-cache-path", str(self.scratch / "act")),
+            *("--action-cache-path", str(self.cache)),
             *("--artifact-server-path", str(self.artifact_store)),
             *("--artifact-server-addr", "127.0.0.1"),
             *("--artifact-server-port", str(_free_port())),

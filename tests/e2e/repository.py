@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,8 +47,9 @@ class Repository:
         repository = cls(root=root, slug=slug)
         repository.bare.mkdir(parents=True)
         git(repository.bare, "init", "--quiet", "--bare", "--initial-branch", "main")
-        # As on GitHub: any commit a workflow names can be fetched, branch or not.
+        # As on GitHub: any object can be fetched by its SHA, and clones may be partial.
         git(repository.bare, "config", "uploadpack.allowAnySHA1InWant", "true")
+        git(repository.bare, "config", "uploadpack.allowFilter", "true")
         git(root, "clone", "--quiet", str(repository.bare), str(repository.work))
         return repository
 
@@ -87,6 +89,13 @@ class Repository:
         git(self.root, "clone", "--quiet", str(fork.bare), str(fork.work))
         return fork
 
+    def copy(self, root: Path) -> Repository:
+        """Make a copy of this repository, branches and all, on another scratch GitHub."""
+        copy = Repository(root=root, slug=self.slug)
+        shutil.copytree(self.bare, copy.bare)
+        git(root, "clone", "--quiet", str(copy.bare), str(copy.work))
+        return copy
+
     def merge_for_pull_request(self, number: int, head: Repository, branch: str) -> str:
         """Make refs/pull/NUMBER/merge, the commit that pull_request runs test; return its SHA."""
         self._switch("main")
@@ -120,8 +129,11 @@ class Repository:
 
     def files(self, ref: str) -> dict[str, str]:
         """Paths and contents of every file in a branch or commit."""
-        paths = git(self.bare, "ls-tree", "-r", "--name-only", ref).splitlines()
-        return {path: git(self.bare, "show", f"{ref}:{path}") for path in paths}
+        paths = git(self.bare, "ls-tree", "-r", "-z", "--name-only", ref).split("\0")
+        return {path: self.read(ref, path) for path in paths if path}
+
+    def read(self, ref: str, path: str) -> str:
+        return git(self.bare, "show", f"{ref}:{path}")
 
     def clone_at(self, sha: str, folder: Path, origin: str) -> Path:
         """Clone to `folder` with `sha` checked out and `origin` as the address of origin."""

@@ -28,6 +28,13 @@ class Job:
     """As act writes it: WORKFLOW/JOB, a called workflow's jobs CALLER/WORKFLOW/JOB."""
     result: str = ""
     """success or failure"""
+
+    @property
+    def title(self) -> str:
+        """The name as GitHub shows it: JOB, or CALLER / JOB."""
+        *caller, _, job = self.name.split("/")
+        return " / ".join([*caller, job])
+
     steps: dict[str, Step] = field(default_factory=dict)
     """
     By id (their index when they have none); a composite's inner steps as OUTER/INNER.

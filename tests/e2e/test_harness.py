@@ -14,6 +14,7 @@ import pytest
 from tests.e2e import events
 from tests.e2e.act import Runner
 from tests.e2e.git_server import git_server
+from tests.e2e.github import scratch_github
 from tests.e2e.repository import Repository
 from tests.e2e.results import Run
 
@@ -138,6 +139,59 @@ jobs:
       - run: git push --quiet origin HEAD:refs/heads/from-${{{{ needs.called.outputs.seen }}}}
 """
 
+TALK = f"""
+name: Talk
+on: [push, pull_request]
+permissions: {{}}
+jobs:
+  upload:
+    runs-on: ubuntu-latest
+    permissions: {{contents: read}}
+    steps:
+      - uses: {CHECKOUT} # v7.0.0
+      - uses: {UPLOAD} # v7.0.1
+        with:
+          name: readme-${{{{ github.run_attempt }}}}
+          path: README.md
+  talk:
+    needs: upload
+    runs-on: ubuntu-latest
+    permissions: {{actions: read, pull-requests: write}}
+    steps:
+      - uses: octo/telltale/actions/talk@v1
+"""
+
+TALK_ACTION = """
+name: Talk
+description: Comment the names of the run's artifacts on pull request 7.
+runs:
+  using: composite
+  steps:
+    - run: python3 "${GITHUB_ACTION_PATH}/../../talk.py"
+      shell: bash
+      env:
+        TOKEN: ${{ github.token }}
+"""
+
+TALK_SCRIPT = """
+import json, os, urllib.request
+
+env = os.environ
+repository = f"{env['GITHUB_API_URL']}/repos/{env['GITHUB_REPOSITORY']}"
+
+def call(path, body=None):
+    request = urllib.request.Request(
+        repository + path,
+        json.dumps(body).encode() if body else None,
+        {"Authorization": f"Bearer {env['TOKEN']}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)
+
+artifacts = call(f"/actions/runs/{env['GITHUB_RUN_ID']}/artifacts")["artifacts"]
+call("/issues/7/comments", {"body": " ".join(each["name"] for each in artifacts)})
+"""
+
 UPLOADS = f"""
 name: Uploads
 on: push
@@ -194,7 +248,7 @@ jobs:
 def repository(tmp_path: Path) -> Repository:
     """Make an outside repository whose workflows use octo/telltale@v1."""
     repository = Repository.create(tmp_path / "github", "acme/widgets")
-    workflows = {"test.yml": WORKFLOW, "uploads.yml": UPLOADS}
+    workflows = {"test.yml": WORKFLOW, "uploads.yml": UPLOADS, "talk.yml": TALK}
     files = {f".github/workflows/{name}": text for name, text in workflows.items()}
     repository.commit({"README.md": "Widgets\n"}, "Begin")
     repository.commit(files, "Add workflows")
@@ -206,6 +260,8 @@ def runner(tmp_path: Path, foreign_actions: Mapping[str, Path]) -> Iterator[Runn
     telltale = tmp_path / "telltale"
     files = {
         "actions/throwaway/action.yml": ACTION,
+        "actions/talk/action.yml": TALK_ACTION,
+        "talk.py": TALK_SCRIPT,
         ".github/workflows/called.yml": CALLED,
         "look.py": LOOK,
     }
@@ -216,6 +272,7 @@ def runner(tmp_path: Path, foreign_actions: Mapping[str, Path]) -> Iterator[Runn
     with git_server(tmp_path / "github", lambda token: access.get(token, "none")) as server_url:
         yield Runner(
             scratch=tmp_path / "runner",
+            cache=tmp_path / "act",
             server_url=server_url,
             api_url="http://127.0.0.1:9/api",
             token=TOKEN,
@@ -268,7 +325,7 @@ def test_a_job_sees_the_run_the_commit_and_the_real_remote(
         "server": runner.server_url,
         "sha": tip,
         "token": len(TOKEN),
-        "tool_cache": str(runner.scratch / "act/tool_cache"),
+        "tool_cache": str(runner.cache / "tool_cache"),
     }
     assert {key: direct[key] for key in expected} == expected
     # No checkout, no files; the token is there all the same.
@@ -360,3 +417,38 @@ def test_a_push_needs_a_token_that_may_write(repository: Repository, runner: Run
 
     assert "Write access to repository not granted" in run.job("always").log
     assert repository.branches() == ["main"]
+
+
+def test_a_job_talks_to_the_api_as_far_as_its_workflow_is_permitted(
+    repository: Repository, runner: Runner
+) -> None:
+    with scratch_github(repository, runner) as github:
+        pull = github.open_pull_request(7, {"new.txt": "new\n"})
+        run = github.test(pull, "talk.yml")
+        again = github.rerun(run)
+
+        assert (run.conclusion, again.conclusion) == ("success", "success"), again.log
+        comments = github.fake.repo.comments_on(7)
+        assert [comment.body for comment in comments] == ["readme-1", "readme-1 readme-2"]
+        assert comments[0].user == "github-actions[bot]"
+        known = github.fake.repo.runs[run.run_id]
+        assert (known.run_attempt, known.conclusion, known.head_sha) == (
+            2,
+            "success",
+            pull.head_sha,
+        )
+        assert [(job.name, job.run_attempt) for job in known.jobs] == [
+            *[("upload", 1), ("talk", 1)],
+            *[("upload", 2), ("talk", 2)],
+        ]
+
+
+def test_a_run_of_a_fork_may_only_read(repository: Repository, runner: Runner) -> None:
+    with scratch_github(repository, runner) as github:
+        fork = repository.fork("contributor")
+        pull = github.open_pull_request(7, {"new.txt": "new\n"}, fork=fork)
+        run = github.test(pull, "talk.yml")
+
+        assert run.results == {"upload": "success", "talk": "failure"}
+        assert "HTTP Error 403" in run.job("talk").log
+        assert github.fake.repo.comments_on(7) == []
