@@ -1,0 +1,215 @@
+"""
+The pull request comment and the job summary: the same parts, under different limits.
+
+GitHub takes 65,536 characters of a comment and 1 MiB of a summary. What is
+too long is shortened by `SHRINK`, one step after the other, until it fits:
+whole rows and whole parts go, so tables stay tables and fences stay closed.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from telltale.report import templating, words
+from telltale.report.data import ReportData
+from telltale.report.view import View, make_view
+
+MARKER = "<!-- telltale:comment -->"
+"""The first line of every comment of ours, and of no other."""
+
+COMMENT_LIMIT = 65_000
+"""Below GitHub's 65,536, which it counts in code points in one place and in bytes in another."""
+
+SUMMARY_LIMIT = 1_000_000
+"""Below GitHub's 1 MiB for one step's summary, in bytes."""
+
+_STATE = re.compile(r"<!-- telltale:state (\{[^\n]{0,500}\}) -->")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much of each part is shown: rows, except where the name says otherwise."""
+
+    died: int = 10
+    problems: int = 10
+    blocks: int = 5
+    """Failures shown with their text."""
+    lines: int = 14
+    """Lines of a failure's text."""
+    commands: int = 1
+    """1 or 0: whether the commands that reproduce a failure are shown."""
+    further: int = 50
+    """Failures after `blocks`, one row each."""
+    regressions: int = 30
+    flakes: int = 30
+    known: int = 30
+    undecided: int = 20
+    suspects: int = 20
+    improvements: int = 20
+    slowest: int = 10
+    resources: int = 50
+    findings: int = 20
+    changed: int = 20
+    evidence: int = 50
+    method: int = 10
+
+
+FOR_SUMMARY = Limits(
+    died=50,
+    problems=50,
+    blocks=30,
+    lines=40,
+    further=1000,
+    regressions=500,
+    flakes=500,
+    known=500,
+    undecided=200,
+    suspects=200,
+    improvements=200,
+    slowest=25,
+    resources=300,
+    findings=200,
+    changed=500,
+    evidence=300,
+    method=50,
+)
+
+PARTS = (
+    "heading",
+    "died",
+    "problems",
+    "new_failures",
+    "undecided_failures",
+    "regressions",
+    "flakes",
+    "known",
+    "undecided",
+    "suspects",
+    "improvements",
+    "slowest",
+    "resources",
+    "findings",
+    "changed",
+    "evidence",
+    "method",
+    "whole",
+)
+"""Macros of `templates/report.md.j2`, in the order in which people read them."""
+
+SHRINK: tuple[tuple[str, int, str], ...] = (
+    ("slowest", 0, "slowest tests"),
+    ("changed", 0, "added and removed tests"),
+    ("improvements", 0, "improvements"),
+    ("suspects", 5, "suspects"),
+    ("findings", 5, "findings"),
+    ("undecided", 5, "undecided figures"),
+    ("further", 20, "failures beyond the first five"),
+    ("suspects", 0, "suspects"),
+    ("resources", 10, "resources"),
+    ("evidence", 10, "evidence links"),
+    ("known", 10, "known failures"),
+    ("flakes", 10, "known flakes"),
+    ("lines", 6, "texts of failures"),
+    ("findings", 0, "findings"),
+    ("undecided", 0, "undecided figures"),
+    ("resources", 0, "resources"),
+    ("method", 0, "how this was computed"),
+    ("further", 5, "failures beyond the first five"),
+    ("blocks", 2, "texts of failures"),
+    ("known", 3, "known failures"),
+    ("flakes", 3, "known flakes"),
+    ("commands", 0, "commands"),
+    ("regressions", 5, "regressions"),
+    ("problems", 3, "problems"),
+    ("evidence", 0, "evidence links"),
+    ("died", 3, "runs that did not end"),
+)
+"""(limit, new value, what people call it): the least important first, each step on top of those
+before. After the last one nothing that is left can be long enough not to fit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Which run a comment speaks of, so that an older run never overwrites a newer one."""
+
+    head: str
+    run_id: int | None
+    attempt: int
+
+
+def comment(data: ReportData) -> str:
+    """Return the pull request comment, hidden marker and state first."""
+    head = f"{MARKER}\n{_state_line(data)}\n"
+    return head + _fitting(make_view(data), Limits(), COMMENT_LIMIT - len(head))
+
+
+def summary(data: ReportData) -> str:
+    """Return the job summary: the comment's parts with more of each."""
+    return _fitting(make_view(data), FOR_SUMMARY, SUMMARY_LIMIT)
+
+
+def state_of(body: str) -> State | None:
+    """Return the state that a comment of ours carries; None when it is not ours or has none."""
+    lines = body.replace("\r\n", "\n").split("\n", 2)
+    found = _STATE.fullmatch(lines[1]) if len(lines) > 1 and lines[0] == MARKER else None
+    if not found:
+        return None
+    try:
+        raw = json.loads(found[1])
+        run = raw["run"]
+        return State(
+            head=str(raw["head"]),
+            run_id=None if run is None else int(run),
+            attempt=int(raw["attempt"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _state_line(data: ReportData) -> str:
+    # Nothing but hex digits and numbers: "--" or ">" cannot come in and end the HTML comment.
+    sha = re.fullmatch(r"[0-9a-f]{7,64}", data.head_sha)
+    state = {
+        "head": sha[0] if sha else "",
+        "run": data.run_id,
+        "attempt": data.run_attempt,
+    }
+    return f"<!-- telltale:state {json.dumps(state)} -->"
+
+
+def _fitting(view: View, limits: Limits, most: int) -> str:
+    text = _render(view, limits, ())
+    cut: list[str] = []
+    for name, value, called in SHRINK:
+        if _fits(text, most):
+            return text
+        if getattr(limits, name) <= value:
+            continue
+        limits = replace(limits, **{name: value})
+        shorter = _render(view, limits, tuple(cut))
+        if len(shorter) < len(text) and called not in cut:
+            cut.append(called)
+        text = _render(view, limits, tuple(cut))
+    return text
+
+
+def _fits(text: str, most: int) -> bool:
+    return len(text.encode()) <= most  # never fewer bytes than code points
+
+
+def _render(view: View, limits: Limits, cut: tuple[str, ...]) -> str:
+    parts = _parts()
+    line = words.verdict_line(view)
+    texts = [str(getattr(parts, name)(view, limits, line)) for name in PARTS]
+    if cut:
+        texts.append(str(parts.left_out(cut)))
+    return "\n\n".join(filter(None, (text.strip("\n") for text in texts))) + "\n"
+
+
+@functools.cache
+def _parts() -> Any:
+    return templating.markdown_environment().get_template("report.md.j2").module

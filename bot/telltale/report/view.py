@@ -1,0 +1,331 @@
+"""
+The report's content in the order and groups in which people read it, before any wording.
+
+One cause is one group, however many tests and jobs it struck. Nothing is
+bounded here: how many rows a text shows is the text's business.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from telltale.model import (
+    Failure,
+    FailureVerdict,
+    Flake,
+    IssueRef,
+    JudgedFailure,
+    Judgement,
+    Outcome,
+    Record,
+    Resources,
+    TestOutcome,
+    Verdict,
+)
+from telltale.report.data import Job, ReportData
+
+_LONGEST_COMMAND = 4_000
+"""Code points; nobody pastes more, and a command that was cut short must not be pasted at all."""
+
+_ENDED = frozenset({Outcome.PASSED, Outcome.FAILED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """All failures of this report with one cause and one verdict."""
+
+    verdict: FailureVerdict
+    example: Failure
+    tests: tuple[str, ...]
+    jobs: tuple[str, ...]
+    reasons: tuple[str, ...]
+    """Distinct, in the order of the failures."""
+    flake: Flake | None
+    issue: IssueRef | None
+    seen_before: bool
+    """Flaky already in a run that is not part of this report, or filed."""
+    command: str
+    """Runs the scaffold, or else the first job's command again; empty when neither is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One judged figure and the job it belongs to."""
+
+    job: str
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecided:
+    """The figures of one job that could not be judged, for one reason."""
+
+    job: str
+    reason: str
+    judgements: tuple[Judgement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Died:
+    """A run that did not come to its own end."""
+
+    job: str
+    record: Record
+    ended: int
+    """Tests that had an outcome by then."""
+    running: tuple[str, ...]
+    """Tests that had started and have none."""
+    artifact: str
+    artifact_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One execution of a test."""
+
+    job: str
+    nodeid: str
+    outcome: TestOutcome
+    duration_s: float
+    share: float
+    """Of the sum over its job's tests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """Tests that only the head or only the newest comparable run has."""
+
+    nodeid: str
+    jobs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What every text of a report draws from."""
+
+    data: ReportData
+    base: str
+    jobs: tuple[Job, ...]
+    tests: int
+    """Distinct tests over all jobs."""
+    passed: int
+    skipped: int
+    interrupted: int
+    groups: tuple[Group, ...]
+    died: tuple[Died, ...]
+    rows: tuple[Row, ...]
+    """Every judged figure."""
+    decisive: tuple[Row, ...]
+    suspects: tuple[Row, ...]
+    """Advisory figures that look worse."""
+    improvements: tuple[Row, ...]
+    """Decisive ones only."""
+    undecided: tuple[Undecided, ...]
+    slowest: tuple[Execution, ...]
+    """Every execution that took any time, the slowest first."""
+    added: tuple[Changed, ...]
+    removed: tuple[Changed, ...]
+    findings: tuple[tuple[str, str], ...]
+    """(job, sentence)"""
+    baselines: tuple[int, ...]
+    """Runs in each baseline that is not empty."""
+
+    @property
+    def failed(self) -> int:
+        """Distinct tests that failed, flaky and known ones too."""
+        return self.tests - self.passed - self.skipped - self.interrupted
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What stands in the way of a complete report."""
+        return self.data.problems
+
+    @property
+    def regressions(self) -> tuple[Row, ...]:
+        """Decisive figures that got worse."""
+        return tuple(row for row in self.decisive if row.judgement.verdict is Verdict.REGRESSION)
+
+    @property
+    def with_artifact(self) -> tuple[Job, ...]:
+        """Jobs whose evidence bundle can be downloaded."""
+        return tuple(job for job in self.jobs if job.artifact)
+
+    @property
+    def baseline_reasons(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """How baselines were chosen: (reason, jobs), each reason once."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for job in self.jobs:
+            found[job.comparison.reason].append(title(job))
+        return tuple((reason, tuple(jobs)) for reason, jobs in found.items() if reason)
+
+    def failures(self, verdict: str) -> tuple[Group, ...]:
+        """Return the causes with this `FailureVerdict`, those of most tests first."""
+        return tuple(group for group in self.groups if group.verdict == verdict)
+
+
+def make_view(data: ReportData) -> View:
+    """Group and order what the report says."""
+    rows = [
+        Row(job=title(job), judgement=judgement)
+        for job in data.jobs
+        for judgement in job.comparison.judgements
+    ]
+    decisive = [row for row in rows if not row.judgement.advisory]
+    suspects = [
+        row
+        for row in rows
+        if row.judgement.advisory and row.judgement.verdict is Verdict.REGRESSION
+    ]
+    states = _states(data.jobs)
+    return View(
+        data=data,
+        base=data.base_branch,
+        jobs=data.jobs,
+        tests=len(states),
+        passed=sum(state is TestOutcome.PASSED for state in states.values()),
+        skipped=sum(state is TestOutcome.SKIPPED for state in states.values()),
+        interrupted=sum(state is TestOutcome.INTERRUPTED for state in states.values()),
+        groups=_groups(data),
+        died=_died(data.jobs),
+        rows=tuple(rows),
+        decisive=tuple(decisive),
+        suspects=tuple(sorted(suspects, key=_by_change)),
+        improvements=tuple(row for row in decisive if row.judgement.verdict is Verdict.IMPROVEMENT),
+        undecided=_undecided(decisive),
+        slowest=_slowest(data.jobs),
+        added=_changed([(title(job), job.comparison.added) for job in data.jobs]),
+        removed=_changed([(title(job), job.comparison.removed) for job in data.jobs]),
+        findings=tuple(
+            (title(job), finding) for job in data.jobs for finding in job.comparison.head.findings
+        ),
+        baselines=tuple(
+            len(job.comparison.baseline) for job in data.jobs if job.comparison.baseline
+        ),
+    )
+
+
+def cpu_s(used: Resources) -> float | None:
+    """Return user and system time together, in seconds; None when either was not measured."""
+    if used.user_s is None or used.system_s is None:
+        return None
+    return used.user_s + used.system_s
+
+
+def title(job: Job) -> str:
+    """Return a job as people read it."""
+    return job.comparison.head.series.title
+
+
+_WORST_FIRST = (
+    TestOutcome.FAILED,
+    TestOutcome.ERROR,
+    TestOutcome.INTERRUPTED,
+    TestOutcome.PASSED,
+    TestOutcome.SKIPPED,
+)
+
+
+def _states(jobs: Sequence[Job]) -> dict[str, TestOutcome]:
+    # One test may run in several jobs, and several times in one: the worst counts.
+    rank = {outcome: at for at, outcome in enumerate(_WORST_FIRST)}
+    states: dict[str, TestOutcome] = {}
+    for job in jobs:
+        for test in job.comparison.head.tests:
+            before = states.get(test.nodeid, TestOutcome.SKIPPED)
+            states[test.nodeid] = min(before, test.outcome, key=rank.__getitem__)
+    return states
+
+
+def _groups(data: ReportData) -> tuple[Group, ...]:
+    found: dict[tuple[FailureVerdict, str], list[tuple[Job, JudgedFailure]]] = defaultdict(list)
+    for job in data.jobs:
+        for judged in job.comparison.failures:
+            found[judged.verdict, judged.failure.signature].append((job, judged))
+    groups = [_group(data, members) for members in found.values()]
+    return tuple(sorted(groups, key=lambda group: (-len(group.tests), group.tests)))
+
+
+def _group(data: ReportData, members: Sequence[tuple[Job, JudgedFailure]]) -> Group:
+    first_job, first = members[0]
+    signature = first.failure.signature
+    issue = data.issues.get(signature)
+    command = data.scaffolds.get(signature, "") or first_job.reproduce
+    ours = {job.comparison.head.id for job in data.jobs}
+    flakes = [judged.flake for _, judged in members if judged.flake]
+    earlier = any(one.record_id not in ours for flake in flakes for one in flake.failed)
+    return Group(
+        verdict=first.verdict,
+        example=first.failure,
+        tests=tuple(dict.fromkeys(judged.failure.nodeid for _, judged in members)),
+        jobs=tuple(dict.fromkeys(title(job) for job, _ in members)),
+        reasons=tuple(dict.fromkeys(judged.reason for _, judged in members if judged.reason)),
+        flake=flakes[0] if flakes else None,
+        issue=issue,
+        seen_before=issue is not None or earlier,
+        command=command if len(command) <= _LONGEST_COMMAND else "",
+    )
+
+
+def _died(jobs: Sequence[Job]) -> tuple[Died, ...]:
+    found = []
+    for job in jobs:
+        head = job.comparison.head
+        speechless = head.outcome is Outcome.FAILED and not job.comparison.failures
+        if head.outcome in _ENDED and not speechless:
+            continue
+        running = [t.nodeid for t in head.tests if t.outcome is TestOutcome.INTERRUPTED]
+        found.append(
+            Died(
+                job=title(job),
+                record=head,
+                ended=len(head.tests) - len(running),
+                running=tuple(running),
+                artifact=job.artifact,
+                artifact_url=job.artifact_url,
+            )
+        )
+    return tuple(found)
+
+
+def _undecided(rows: Sequence[Row]) -> tuple[Undecided, ...]:
+    found: dict[tuple[str, str], list[Judgement]] = defaultdict(list)
+    for row in rows:
+        if row.judgement.verdict is Verdict.UNDECIDED:
+            found[row.job, row.judgement.reason].append(row.judgement)
+    return tuple(
+        Undecided(job=job, reason=reason, judgements=tuple(judgements))
+        for (job, reason), judgements in found.items()
+    )
+
+
+def _slowest(jobs: Sequence[Job]) -> tuple[Execution, ...]:
+    found = []
+    for job in jobs:
+        tests = job.comparison.head.tests
+        total = sum(test.duration_s for test in tests)
+        found += [
+            Execution(
+                job=title(job),
+                nodeid=test.nodeid,
+                outcome=test.outcome,
+                duration_s=test.duration_s,
+                share=test.duration_s / total,
+            )
+            for test in tests
+            if test.duration_s > 0
+        ]
+    return tuple(sorted(found, key=lambda slow: (-slow.duration_s, slow.nodeid, slow.job)))
+
+
+def _changed(found: Sequence[tuple[str, Sequence[str]]]) -> tuple[Changed, ...]:
+    jobs: dict[str, list[str]] = defaultdict(list)
+    for job, nodeids in found:
+        for nodeid in nodeids:
+            jobs[nodeid].append(job)
+    return tuple(Changed(nodeid=nodeid, jobs=tuple(of)) for nodeid, of in sorted(jobs.items()))
+
+
+def _by_change(row: Row) -> tuple[float, str, str]:
+    return (-(row.judgement.change or 0.0), row.judgement.nodeid, row.job)
