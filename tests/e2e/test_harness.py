@@ -429,7 +429,7 @@ def test_a_job_talks_to_the_api_as_far_as_its_workflow_is_permitted(
 
         assert (run.conclusion, again.conclusion) == ("success", "success"), again.log
         comments = github.fake.repo.comments_on(7)
-        assert [comment.body for comment in comments] == ["readme-1", "readme-1 readme-2"]
+        assert [comment.body for comment in comments] == ["readme-1", "readme-2 readme-1"]
         assert comments[0].user == "github-actions[bot]"
         known = github.fake.repo.runs[run.run_id]
         assert (known.run_attempt, known.conclusion, known.head_sha) == (
