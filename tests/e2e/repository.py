@@ -92,6 +92,7 @@ class Repository:
     def copy(self, root: Path) -> Repository:
         """Make a copy of this repository, branches and all, on another scratch GitHub."""
         copy = Repository(root=root, slug=self.slug)
+        copy.bare.parent.mkdir(parents=True)
         shutil.copytree(self.bare, copy.bare)
         git(root, "clone", "--quiet", str(copy.bare), str(copy.work))
         return copy
