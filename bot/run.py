@@ -8,10 +8,9 @@ bot half run in Telltale's own environment (see `telltale.launcher`).
 This file alone must parse on every Python, even 2.7: it is what tells the user
 of an old one what to do.
 """
-# ruff: noqa: E402, PTH120, PTH123, RUF005, S606, UP031, UP036 - written for old Pythons
+# ruff: noqa: E402, PTH110, PTH120, PTH123, RUF005, S606, UP031, UP036 - for the old Pythons
 
 import os
-import subprocess
 import sys
 
 # The checkout may be read-only, or shared by jobs that run different Pythons.
@@ -19,6 +18,8 @@ sys.dont_write_bytecode = True
 PROGRAM = os.path.realpath(__file__)
 
 if sys.version_info < (3, 10):
+    import subprocess
+
     probe = "import sys; sys.exit(sys.version_info < (3, 10))"
     names = ["python3"] + ["python3.%d" % minor for minor in range(19, 9, -1)]
     with open(os.devnull, "w") as nowhere:
@@ -35,6 +36,12 @@ if sys.version_info < (3, 10):
         "actions/setup-python)\n" % (sys.version.split()[0], sys.executable)
     )
     sys.exit(2)
+
+# In a plain C locale Python sets LC_CTYPE for its children (PEP 538); ours get what the job has.
+if "LC_CTYPE" in os.environ and os.path.exists("/proc/self/environ"):
+    with open("/proc/self/environ", "rb") as given:
+        if not any(entry.startswith(b"LC_CTYPE=") for entry in given.read().split(b"\0")):
+            del os.environ["LC_CTYPE"]
 
 sys.path.insert(0, os.path.dirname(PROGRAM))
 

@@ -23,7 +23,7 @@ from telltale.launcher import sources
 
 _LOCKED_WHEELS = ("--require-hashes", "--no-deps", "--only-binary", ":all:")
 
-_PIP_CAUSE = re.compile(r"\[(?:Errno|SSL)[^\]]*\] [^'()]+|\w[\w ]* timed out|4\d\d Error.*")
+_PIP_CAUSE = re.compile(r"\[(?:Errno|SSL|X509)[^\]]*\] [^'()]+|\w[\w ]* timed out|4\d\d Error.*")
 """What broke a connection, inside the warnings that pip prints before it says "no version"."""
 
 
@@ -55,11 +55,10 @@ def install(
             lock=lock,
         )
         if not work.run(base_python(), "-I", "-m", "venv", "--without-pip", folder):
-            raise SetupError(f"{base_python()} -m venv failed: {_gist(log)} (all it said: {log})")
-        settings = sources.pip_settings(environ)
+            raise SetupError(f"{base_python()} -m venv failed: {_gist(log)}. All it said: {log}")
+        settings = {} if wheels else sources.pip_settings(environ)
         uv = _find_uv(work)
-        prefer_pip = not wheels and sources.told_pip_alone(settings, environ)
-        pip = _find_pip(work) if prefer_pip or not uv else None
+        pip = _find_pip(work) if not uv or sources.told_pip_alone(settings, environ) else None
         if pip:
             origin = sources.pip_sources(settings)
             installed = _install_with_pip(work, pip, settings)
@@ -106,7 +105,7 @@ class _Work:
                 stdout=self.output,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,  # uv obeys the project file of the folder that it is in
-                env=sources.environment(self.environ) | dict(add or {}),
+                env=sources.environment(self.environ, offline=bool(self.wheels)) | dict(add or {}),
                 pass_fds=(self.lock,),
             )
         except OSError as error:
@@ -141,36 +140,28 @@ def _install_with_pip(work: _Work, pip: list[str], settings: Mapping[str, str]) 
 
 
 def _install_with_uv(work: _Work, uv: str) -> bool:
-    cache = sources.uv_cache(work.environ)
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        usable = os.access(cache, os.W_OK | os.X_OK)
-    except OSError:
-        usable = False
     return work.run(
         *(uv, "pip", "install", "--python", work.python, "--no-progress", "--compile-bytecode"),
         # The hash says which file is meant, not the order of the indexes.
         *("--index-strategy", "unsafe-best-match"),
-        *(() if usable else ("--no-cache",)),
+        *(() if sources.uv_can_cache(work.environ) else ("--no-cache",)),
         *work.what,
     )
 
 
 def _failure(work: _Work, origin: str, log: Path) -> str:
-    download = shlex.join(
-        ["python3", "-m", "pip", "download", *_LOCKED_WHEELS, "-r", str(work.requirements), "-d"]
-    )
-    if work.wheels:
+    said = f"{_gist(log)}. All that the installer said: {log}"
+    if not work.wheels:
         return (
-            f"TELLTALE_WHEELS: {work.wheels} does not hold what {work.requirements} names: "
-            f"{_gist(log)}. Fill it on a machine with the same Python and system: "
-            f"`{download} FOLDER`. All the installer said: {log}"
+            f"cannot install {work.requirements} from {origin}. Check that this machine reaches "
+            "it, name another index in PIP_INDEX_URL, or a folder of wheels in TELLTALE_WHEELS. "
+            f"The cause: {said}"
         )
+    download = ("python3", "-m", "pip", "download", *_LOCKED_WHEELS, "-r", work.requirements)
     return (
-        f"cannot install the packages of {work.requirements} from {origin}: {_gist(log)}. "
-        "Check that this machine reaches it, or name another index in PIP_INDEX_URL, or set "
-        f"TELLTALE_WHEELS to a folder filled elsewhere by `{download} FOLDER`. "
-        f"All the installer said: {log}"
+        f"TELLTALE_WHEELS: {work.wheels} lacks something that {work.requirements} names. Fill it "
+        "on a machine that is connected and has the same Python: "
+        f"`{shlex.join(map(str, download))} -d FOLDER`. The cause: {said}"
     )
 
 
@@ -181,5 +172,5 @@ def _gist(log: Path) -> str:
     errors = [line for line in lines if line.lower().startswith("error:")]
     causes = [line for line in lines if line.lower().startswith(("cause:", "caused by:"))]
     broken = [match[0].strip() for match in map(_PIP_CAUSE.search, lines) if match]
-    told = [*errors[:1], *(causes or broken)[-1:]] or lines[-1:] or ["it said nothing"]
+    told = [*broken[-1:], *errors[:1], *causes[-1:]] or lines[-1:] or ["it said nothing"]
     return sources.without_credentials("; ".join(told)).rstrip(".")

@@ -8,6 +8,7 @@ would send the packages elsewhere (target, prefix, user) is not.
 from __future__ import annotations
 
 import configparser
+import contextlib
 import os
 import re
 from collections.abc import Mapping
@@ -44,7 +45,7 @@ _UV_SOURCES = frozenset(
 )
 _UV_KEPT = re.compile(
     r"UV_(CACHE_DIR|CONCURRENT_\w+|HTTP_\w+|INDEX_\w+|INSECURE_HOST|KEYRING_PROVIDER|LINK_MODE"
-    r"|NATIVE_TLS|NO_CACHE|OFFLINE|SYSTEM_CERTS)"
+    r"|NATIVE_TLS|NO_CACHE|NO_CONFIG|OFFLINE|SYSTEM_CERTS)"
 )
 _DROPPED = ("PYTHON", "PIP_", "UV_", "VIRTUAL_ENV", "CONDA_", "TELLTALE_")
 
@@ -63,7 +64,7 @@ def pip_settings(environ: Mapping[str, str]) -> dict[str, str]:
         try:
             parser.read(path, encoding="utf-8")
         except (configparser.Error, UnicodeDecodeError) as error:
-            reason = str(error).replace("\n", " ")
+            reason = str(error).partition("\n")[0]
             raise SetupError(f"cannot read pip's configuration in {path}: {reason}") from error
         for section, options in sections.items():
             if parser.has_section(section):
@@ -115,21 +116,28 @@ def without_credentials(text: str) -> str:
     return re.sub(r"(?<=://)[^/@\s]+@", "", text)
 
 
-def environment(environ: Mapping[str, str]) -> dict[str, str]:
+def environment(environ: Mapping[str, str], *, offline: bool = False) -> dict[str, str]:
     """Return the variables that an installer may see: the job's, less what would mislead it."""
     return {
         name: text
         for name, text in environ.items()
-        if not name.startswith(_DROPPED) or name in _UV_SOURCES or _UV_KEPT.fullmatch(name)
+        if not name.startswith(_DROPPED)
+        or (name in _UV_SOURCES and not offline)
+        or _UV_KEPT.fullmatch(name)
     }
 
 
-def uv_cache(environ: Mapping[str, str]) -> Path:
-    """Return the folder that uv keeps its cache in, by its own rule on Linux."""
-    if given := environ.get("UV_CACHE_DIR"):
-        return Path(given)
-    cache = environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else _home(environ) / ".cache") / "uv"
+def uv_can_cache(environ: Mapping[str, str]) -> bool:
+    """Return whether uv can write its cache, where it keeps one on Linux; it fails when not."""
+    if environ.get("UV_CACHE_DIR"):
+        return True
+    given = environ.get("XDG_CACHE_HOME")
+    cache = (Path(given) if given else _home(environ) / ".cache") / "uv"
+    # Tried, because root may write everywhere and still cannot (/proc, a read-only disk).
+    for folder in (cache.parent, cache):
+        with contextlib.suppress(OSError):
+            folder.mkdir()
+    return os.access(cache, os.W_OK | os.X_OK)
 
 
 def _public(sources: str) -> str:
