@@ -1,0 +1,91 @@
+"""One run against its history: which figures changed, by how much, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from telltale.compare.baseline import Baseline, choose, executed
+from telltale.compare.durations import suspects
+from telltale.compare.judge import METRICS, Metric, judge, undecided
+from telltale.model import Comparison, JudgedFailure, Judgement, Record, Resources
+
+__all__ = ["compare"]
+
+SAME_WORK = 0.10
+"""By how much the number of tests that ran may differ, as a part of the usual number."""
+
+
+def compare(
+    head: Record, records: Sequence[Record], *, failures: tuple[JudgedFailure, ...] = ()
+) -> Comparison:
+    """
+    Compare `head` with the comparable ones among `records`, in any order.
+
+    `failures` are passed on as they are: `flaky` judges them.
+    """
+    baseline = choose(head, records)
+    added, removed = _tests_changed(head, baseline)
+    return Comparison(
+        head=head,
+        baseline=tuple(record.id for record in baseline.records),
+        reason=baseline.reason,
+        judgements=_judgements(head, baseline),
+        failures=failures,
+        added=added,
+        removed=removed,
+    )
+
+
+def _judgements(head: Record, baseline: Baseline) -> tuple[Judgement, ...]:
+    reason = "" if baseline.enough else baseline.reason
+    reason = reason or _other_work(head, baseline.records)
+    if reason:
+        return tuple(_undecided(metric, head, baseline, reason) for metric in METRICS)
+    return (
+        *(
+            judge(metric, _figure(metric, head.resources), _figures(metric, baseline))
+            for metric in METRICS
+        ),
+        *suspects(head, baseline.records),
+    )
+
+
+def _undecided(metric: Metric, head: Record, baseline: Baseline, reason: str) -> Judgement:
+    earlier = _figures(metric, baseline)
+    return undecided(
+        metric,
+        reason,
+        now=_figure(metric, head.resources),
+        n=len(earlier),
+        baseline=statistics.median(earlier) if earlier else None,
+    )
+
+
+def _figures(metric: Metric, baseline: Baseline) -> list[float]:
+    figures = (_figure(metric, record.resources) for record in baseline.records)
+    return [figure for figure in figures if figure is not None]
+
+
+def _figure(metric: Metric, resources: Resources) -> float | None:
+    value = metric.value(resources)
+    # Not finite is not measured, whoever wrote it.
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _other_work(head: Record, baseline: Sequence[Record]) -> str:
+    """Return why the whole run's figures are of other work, empty when they are not."""
+    usual = statistics.median(executed(record) for record in baseline)
+    ran = executed(head)
+    if abs(ran - usual) <= SAME_WORK * usual:
+        return ""
+    return f"not the same work: {ran} tests ran, {usual:g} as a rule"
+
+
+def _tests_changed(head: Record, baseline: Baseline) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if not baseline.records:
+        return (), ()
+    now = {test.nodeid for test in head.tests}
+    before = {test.nodeid for test in baseline.records[0].tests}
+    return tuple(sorted(now - before)), tuple(sorted(before - now))

@@ -1,0 +1,140 @@
+"""
+Choose the runs that a run may be measured against, and say why these.
+
+Everything is pure. Nothing is compared silently: a run that is not
+comparable is left out, and the reason names what was missing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from telltale.model import Origin, Outcome, Record, TestOutcome
+
+MAX_RUNS = 20
+"""The newest so many: older ones describe another program."""
+MIN_RUNS = 5
+"""Fewer say nothing about noise."""
+
+MEASURED = frozenset({Outcome.PASSED, Outcome.FAILED})
+"""Outcomes of runs that came to their end by themselves."""
+
+_LEFT_OUT = {
+    Outcome.TIMED_OUT: "it was killed at its limit",
+    Outcome.CRASHED: "it died by a signal",
+    Outcome.INTERRUPTED: "it was interrupted",
+    Outcome.ERROR: "it did not run",
+    Outcome.RUNNING: "it never finished",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The comparable runs, newest first, and how they were chosen or why there are too few."""
+
+    records: tuple[Record, ...]
+    reason: str
+
+    @property
+    def enough(self) -> bool:
+        """Whether anything may be decided."""
+        return len(self.records) >= MIN_RUNS
+
+
+def choose(head: Record, records: Sequence[Record]) -> Baseline:
+    """
+    Return the newest runs that `head` may be measured against.
+
+    They are of the same series, started no later, ran on the default branch
+    (or, when head ran at a terminal, at a terminal too), on unchanged files,
+    to their end, on the same kind of machine. `records` may be in any order
+    and may hold head itself and anything else.
+    """
+    local = head.origin.local
+    runs = "earlier runs at a terminal" if local else "runs of the default branch"
+    unusable = unmeasured(head)
+    if unusable:
+        return Baseline(records=(), reason=f"nothing to compare: {unusable}")
+    steps: tuple[tuple[Callable[[Record], bool], str], ...] = (
+        (lambda record: record.series == head.series and _earlier(record, head), "no earlier run"),
+        (lambda record: _believable(record.origin, local=local), f"no {runs}"),
+        (lambda record: not record.dirty, f"no {runs} with unchanged files"),
+        (lambda record: not unmeasured(record), f"no {runs} that came to an end"),
+    )
+    left: Sequence[Record] = records
+    for keep, none_left in steps:
+        left = [record for record in left if keep(record)]
+        if not left:
+            return Baseline(records=(), reason=f"{none_left} of this series")
+    return _on_this_machine(head, sorted(left, key=_when, reverse=True), runs)
+
+
+def unmeasured(record: Record) -> str:
+    """Return why the run's figures say nothing, empty when they do."""
+    if record.outcome not in MEASURED:
+        return _LEFT_OUT[record.outcome]
+    if record.outcome is Outcome.FAILED and not executed(record):
+        return "it failed before a test could be named"
+    return ""
+
+
+def executed(record: Record) -> int:
+    """Return how many tests ran to an end, skipped ones left out."""
+    idle = {TestOutcome.SKIPPED, TestOutcome.INTERRUPTED}
+    return sum(test.outcome not in idle for test in record.tests)
+
+
+def _on_this_machine(head: Record, left: Sequence[Record], runs: str) -> Baseline:
+    if not head.host.fingerprint:
+        return Baseline(records=(), reason="the machine of this run is not known")
+    same = [record for record in left if record.host.fingerprint == head.host.fingerprint]
+    others = [record for record in left if record.host.fingerprint != head.host.fingerprint]
+    differs = f"other fingerprint: {_difference(head, others)}" if others else ""
+    if not same:
+        return Baseline(records=(), reason=f"no run on this kind of machine ({differs})")
+    chosen = tuple(same[:MAX_RUNS])
+    if len(chosen) < MIN_RUNS:
+        reason = f"{len(chosen)} comparable runs of {MIN_RUNS} needed"
+        if others:
+            reason += f"; {len(others)} on another kind of machine ({differs})"
+        return Baseline(records=chosen, reason=reason)
+    return Baseline(records=chosen, reason=f"the {len(chosen)} newest {runs} on such a machine")
+
+
+def _difference(head: Record, others: Sequence[Record]) -> str:
+    """Return the names of the parts in which most of the others differ from head."""
+    parts: Counter[str] = Counter()
+    for record in others:
+        names = {*head.host.parts, *record.host.parts}
+        differing = sorted(
+            name for name in names if head.host.parts.get(name) != record.host.parts.get(name)
+        )
+        parts[", ".join(_words(name) for name in differing[:4]) or "parts not recorded"] += 1
+    return min(parts, key=lambda names: (-parts[names], names))
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace("cpu", "CPU").replace("gpu", "GPU")[:60]
+
+
+def _earlier(record: Record, head: Record) -> bool:
+    if record.id == head.id or _when(record)[0] > _when(head)[0]:
+        return False
+    if head.origin.run_id is not None and record.origin.run_id == head.origin.run_id:
+        return False  # another attempt of the same run
+    # A pull request that was merged by fast-forward is not its own baseline.
+    same_code = bool(head.origin.sha) and record.origin.sha == head.origin.sha
+    return not (head.origin.pull_request is not None and same_code)
+
+
+def _believable(origin: Origin, *, local: bool) -> bool:
+    # At a terminal nobody vouches for anything: such runs are good enough
+    # for each other, and never for a run of GitHub Actions.
+    return origin.trusted or (local and origin.local)
+
+
+def _when(record: Record) -> tuple[str, str]:
+    # Without the Z, fractions of a second sort after the whole second.
+    return record.started_at.removesuffix("Z"), record.id

@@ -1,0 +1,72 @@
+"""Where earlier runs are kept: one door, several stores."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from telltale.errors import UsageError
+from telltale.history import remote
+from telltale.history.archive import Archive
+from telltale.history.branch import BranchStore, check_name
+from telltale.history.folder import FolderStore
+from telltale.history.git import Git
+from telltale.history.interface import History
+
+__all__ = ["open_history"]
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+def open_history(
+    uri: str,
+    *,
+    cwd: Path,
+    remote_url: str = "",
+    token: str = "",
+    environ: Mapping[str, str] | None = None,
+) -> History:
+    """
+    Open the history at a folder, `branch:NAME` or `branch:NAME@REMOTE`; make nothing yet.
+
+    REMOTE is a remote of the repository in `cwd`, a URL or a path; without it
+    it is `origin`, and where there is none, `remote_url`. `token` is sent to
+    http(s) remotes alone. `environ` is the verb's environment, for git (its
+    agent, proxy and settings); without it git sees the default PATH and HOME.
+    Raises `UsageError` for another sort of address, `HistoryError` when
+    REMOTE cannot be found.
+    """
+    if not uri:
+        raise UsageError("--history is empty: give a folder, or branch:NAME")
+    if uri.startswith("branch:"):
+        surroundings = _bare_environment() if environ is None else environ
+        return _open_branch(uri, cwd=cwd, remote_url=remote_url, token=token, environ=surroundings)
+    scheme = _SCHEME.match(uri)
+    if scheme and scheme[1] == "s3":
+        raise UsageError(
+            f"--history {uri}: object stores are not in this version; give a folder"
+            " (a mounted bucket is one) or branch:NAME"
+        )
+    if scheme:
+        raise UsageError(
+            f"--history {uri}: expected a folder, branch:NAME or branch:NAME@REMOTE;"
+            f" a branch of a repository there is branch:NAME@{uri}"
+        )
+    return Archive(FolderStore(cwd / uri))
+
+
+def _open_branch(
+    uri: str, *, cwd: Path, remote_url: str, token: str, environ: Mapping[str, str]
+) -> History:
+    # The first @ ends the name: addresses such as git@host:path have one too.
+    name, _, where = uri.removeprefix("branch:").partition("@")
+    if where.startswith("-"):
+        raise UsageError(f"--history {uri}: {where!r} is not a remote")
+    check_name(name, Git(environ=environ, cwd=cwd))
+    found = remote.find(where, cwd=cwd, fallback=remote_url, token=token, environ=environ)
+    return Archive(BranchStore(name, found, environ=environ))
+
+
+def _bare_environment() -> dict[str, str]:
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(Path.home())}

@@ -1,0 +1,283 @@
+"""
+A record as bytes: gzip'd JSON, schema `telltale.record/1`.
+
+Columnar: the tests are parallel arrays, so that 10,000 of them take about 80
+kB. Deterministic: equal records give equal bytes, whoever writes them.
+docs/history.md describes the schema.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any, NoReturn
+
+from telltale.errors import HistoryError
+from telltale.history import fields as take
+from telltale.model import (
+    BundleKind,
+    Command,
+    Failure,
+    FailureKind,
+    Host,
+    Origin,
+    Outcome,
+    Record,
+    RecordedTest,
+    Resources,
+    Series,
+    TestOutcome,
+)
+
+SCHEMA = "telltale.record/1"
+
+MAX_BYTES = 64 * 1024 * 1024
+"""Of the JSON text: a gzip bomb ends here."""
+MAX_TESTS = 200_000
+MAX_NODEID = 1_000
+MAX_FAILURES = 2_000
+MAX_MESSAGE = 500
+MAX_FAILURE_TEXT = 4_096
+MAX_FINDINGS = 100
+
+_LETTERS: Mapping[TestOutcome, str] = {
+    TestOutcome.PASSED: "p",
+    TestOutcome.FAILED: "f",
+    TestOutcome.ERROR: "e",
+    TestOutcome.SKIPPED: "s",
+    TestOutcome.INTERRUPTED: "i",
+}
+_OUTCOMES = {letter: outcome for outcome, letter in _LETTERS.items()}
+_WHOLE_RESOURCES = frozenset(
+    {
+        "max_rss_bytes",
+        "tree_peak_rss_bytes",
+        "major_faults",
+        "minor_faults",
+        "voluntary_switches",
+        "involuntary_switches",
+        "inputs",
+        "outputs",
+    }
+)
+
+
+def encode(record: Record) -> bytes:
+    """Return the record as bytes; durations of tests are rounded to microseconds."""
+    document = {
+        "schema": SCHEMA,
+        "id": record.id,
+        "series": {
+            "kind": record.series.kind.value,
+            "job": record.series.job,
+            "name": record.series.name,
+        },
+        "origin": asdict(record.origin),
+        "started_at": record.started_at,
+        "outcome": record.outcome.value,
+        "exit_code": record.exit_code,
+        "dirty": record.dirty,
+        "host": {"fingerprint": record.host.fingerprint, "parts": dict(record.host.parts)},
+        "command": {
+            "argv": list(record.command.argv),
+            "cwd": record.command.cwd,
+            "env": dict(record.command.env),
+            "timeout_s": record.command.timeout_s,
+        },
+        "resources": asdict(record.resources),
+        "tests": {
+            "nodeid": [test.nodeid for test in record.tests],
+            "outcome": "".join(_LETTERS[test.outcome] for test in record.tests),
+            "duration_us": [round(test.duration_s * 1e6) for test in record.tests],
+            "signature": {
+                str(index): test.signature
+                for index, test in enumerate(record.tests)
+                if test.signature
+            },
+        },
+        "failures": [
+            {
+                "nodeid": failure.nodeid,
+                "kind": failure.kind.value,
+                "signature": failure.signature,
+                "message": failure.message,
+                "text": failure.text,
+            }
+            for failure in record.failures
+        ],
+        "findings": list(record.findings),
+    }
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    packed = io.BytesIO()
+    # No name and no time in the header: equal records are equal files.
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=packed, mtime=0) as file:
+        file.write(text.encode("ascii"))
+    return packed.getvalue()
+
+
+def decode(data: bytes, path: str) -> Record:
+    """
+    Return the record that `encode` wrote.
+
+    Any bytes may come in: whatever is wrong, `HistoryError` names the file
+    and what is wrong with it. Keys that are not known are passed over, so that
+    a later version may add some.
+    """
+    try:
+        return _record(_document(data))
+    except HistoryError as error:
+        raise HistoryError(f"{path}: {error}") from error
+
+
+def _document(data: bytes) -> Mapping[str, Any]:
+    unpack = zlib.decompressobj(wbits=31)
+    try:
+        text = unpack.decompress(data, MAX_BYTES + 1)
+    except zlib.error as error:
+        raise HistoryError(f"not a gzip file: {error}") from error
+    if len(text) > MAX_BYTES:
+        raise HistoryError(f"more than {MAX_BYTES} bytes when unpacked")
+    if not unpack.eof:
+        raise HistoryError("the gzip file is cut short")
+    try:
+        document = json.loads(text, parse_constant=_not_a_number)
+    # Deep nesting ends in RecursionError, absurdly long integers in ValueError.
+    except (ValueError, RecursionError) as error:
+        raise HistoryError(f"not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise HistoryError("not a JSON object")
+    if document.get("schema") != SCHEMA:
+        raise HistoryError(
+            f"schema: expected {SCHEMA}, got {str(document.get('schema'))[:60]!r}:"
+            " a newer Telltale may have written it"
+        )
+    return document
+
+
+def _not_a_number(constant: str) -> NoReturn:
+    raise HistoryError(f"not JSON: {constant}")
+
+
+def _record(data: Mapping[str, Any]) -> Record:
+    host = take.mapping(data, "host")
+    return Record(
+        id=take.text(data, "id", limit=64),
+        series=read_series(take.mapping(data, "series")),
+        origin=_origin(take.mapping(data, "origin")),
+        started_at=take.text(data, "started_at", limit=40),
+        outcome=take.choice(data, "outcome", Outcome),
+        exit_code=take.whole_or_none(data, "exit_code"),
+        dirty=take.truth_or_none(data, "dirty"),
+        host=Host(
+            fingerprint=take.text(host, "fingerprint", limit=64), parts=take.pairs(host, "parts")
+        ),
+        command=_command(take.mapping(data, "command")),
+        resources=_resources(take.mapping(data, "resources")),
+        tests=_tests(take.mapping(data, "tests")),
+        failures=tuple(
+            _failure(failure) for failure in take.items(data, "failures", limit=MAX_FAILURES)
+        ),
+        findings=take.texts(data, "findings", limit=MAX_FINDINGS),
+    )
+
+
+def read_series(data: Mapping[str, Any]) -> Series:
+    """Return the series that an object with `kind`, `job` and `name` describes."""
+    return Series(
+        kind=take.choice(data, "kind", BundleKind),
+        job=take.text(data, "job"),
+        name=take.text(data, "name"),
+    )
+
+
+def _origin(data: Mapping[str, Any]) -> Origin:
+    return Origin(
+        repository=take.text(data, "repository"),
+        sha=take.text(data, "sha"),
+        merge_sha=take.text(data, "merge_sha"),
+        branch=take.text(data, "branch"),
+        event=take.text(data, "event"),
+        run_id=take.whole_or_none(data, "run_id"),
+        run_attempt=take.whole(data, "run_attempt"),
+        pull_request=take.whole_or_none(data, "pull_request"),
+        fork=take.truth(data, "fork"),
+        default_branch=take.truth(data, "default_branch"),
+        url=take.text(data, "url"),
+    )
+
+
+def _command(data: Mapping[str, Any]) -> Command:
+    return Command(
+        argv=take.texts(data, "argv"),
+        cwd=take.text(data, "cwd"),
+        env=take.pairs(data, "env"),
+        timeout_s=take.number_or_none(data, "timeout_s"),
+    )
+
+
+def _resources(data: Mapping[str, Any]) -> Resources:
+    values: dict[str, Any] = {
+        field.name: (
+            take.whole_or_none(data, field.name)
+            if field.name in _WHOLE_RESOURCES
+            else take.number_or_none(data, field.name)
+        )
+        for field in fields(Resources)
+    }
+    return Resources(**values)
+
+
+def _tests(data: Mapping[str, Any]) -> tuple[RecordedTest, ...]:
+    nodeids = take.items(data, "nodeid", limit=MAX_TESTS)
+    letters = take.text(data, "outcome", limit=MAX_TESTS)
+    durations = take.items(data, "duration_us", limit=MAX_TESTS)
+    signatures = take.mapping(data, "signature")
+    if not len(nodeids) == len(letters) == len(durations):
+        raise HistoryError(
+            f"tests: the columns differ in length: {len(nodeids)} nodeid,"
+            f" {len(letters)} outcome, {len(durations)} duration_us"
+        )
+    return tuple(
+        RecordedTest(
+            nodeid=take.checked_text(nodeid, "tests.nodeid", limit=MAX_NODEID),
+            outcome=_outcome(letter),
+            duration_s=_duration(duration),
+            signature=(
+                take.checked_text(signatures.get(str(index), ""), "tests.signature", limit=64)
+                if signatures
+                else ""
+            ),
+        )
+        for index, (nodeid, letter, duration) in enumerate(
+            zip(nodeids, letters, durations, strict=True)
+        )
+    )
+
+
+def _outcome(letter: str) -> TestOutcome:
+    try:
+        return _OUTCOMES[letter]
+    except KeyError:
+        raise HistoryError(f"tests.outcome: {letter!r} is none of {''.join(_OUTCOMES)}") from None
+
+
+def _duration(value: object) -> float:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
+        raise HistoryError(f"tests.duration_us: expected microseconds, got {str(value)[:60]}")
+    return value / 1e6
+
+
+def _failure(data: object) -> Failure:
+    if not isinstance(data, dict):
+        raise HistoryError("failures: expected a list of objects")
+    return Failure(
+        nodeid=take.text(data, "nodeid", limit=MAX_NODEID),
+        kind=take.choice(data, "kind", FailureKind),
+        signature=take.text(data, "signature", limit=64),
+        message=take.text(data, "message", limit=MAX_MESSAGE),
+        text=take.text(data, "text", limit=MAX_FAILURE_TEXT),
+    )

@@ -1,0 +1,14 @@
+"""What a run's figures and its failures say, seen from the same history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from telltale.compare import compare
+from telltale.flaky.detect import judge_failures
+from telltale.model import Comparison, Record
+
+
+def assess(head: Record, records: Sequence[Record]) -> Comparison:
+    """Compare `head` with `records` of its series and judge its failures by them."""
+    return compare(head, records, failures=judge_failures(head, records))

@@ -1,0 +1,62 @@
+"""The bundles that a person, or the job that made them, names: read, with their origin."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from telltale import gha
+from telltale.errors import BundleError
+from telltale.gha import Context
+from telltale.history import open_history
+from telltale.history.interface import History
+from telltale.model import Record
+from telltale.options import Invocation
+from telltale.verbs import gather
+from telltale.verbs.gather import Found
+from telltale.verbs.origin import resolve
+
+
+def read_bundles(invocation: Invocation, context: Context) -> tuple[Record, ...]:
+    """
+    Return a record of each bundle in the arguments, and warn of those that cannot be read.
+
+    Raises `BundleError` when there is not a single one.
+    """
+    gathered = gather.from_disk([Path(each) for each in invocation.arguments], resolve(context))
+    warn(gathered.problems, invocation)
+    if not gathered.bundles:
+        raise BundleError(f"{' '.join(invocation.arguments)}: none of the bundles can be read")
+    return tuple(map(_record, gathered.bundles))
+
+
+def history_of(invocation: Invocation, context: Context) -> History:
+    """Open the history that `--history` names."""
+    address = f"{context.server_url}/{context.repository}.git" if context.repository else ""
+    return open_history(
+        invocation.text("history"),
+        cwd=Path.cwd(),
+        remote_url=address,
+        environ=invocation.environ,
+    )
+
+
+def warn(problems: Sequence[str], invocation: Invocation) -> None:
+    """Print problems that do not end the work, each once."""
+    for problem in problems:
+        print(gha.warning_line(problem, invocation.environ), file=sys.stderr)
+
+
+def _record(found: Found) -> Record:
+    # At a terminal nobody but the bundle knows the commit, and nobody has a
+    # reason to forge it.
+    origin = found.record.origin
+    if not origin.local:
+        return found.record
+    source = found.evidence.source
+    return replace(
+        found.record,
+        origin=replace(origin, sha=origin.sha or source.sha[:64], branch=source.ref[:200]),
+    )
