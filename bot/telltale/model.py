@@ -263,6 +263,11 @@ class Origin:
         """Whether a baseline may rest on it."""
         return self.default_branch and not self.fork
 
+    @property
+    def local(self) -> bool:
+        """Whether it ran at a terminal: nobody vouches for it, and its like may be compared with it."""
+        return self.run_id is None and not self.event
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Series:
@@ -314,7 +319,7 @@ class Judgement:
     """One figure against its baseline, with the numbers that led to the verdict."""
 
     metric: str
-    """A field of `Resources`, or `duration_s` of a test."""
+    """`cpu_s` (user and system together), a field of `Resources`, or `duration_s` of a test."""
     nodeid: str
     """The test, or empty for the whole run."""
     unit: str
