@@ -36,6 +36,8 @@ def main() -> int:
         part = options.port_file.with_name(f".{options.port_file.name}.part")
         part.write_text(github.url.rpartition(":")[2], encoding="ascii")
         part.replace(options.port_file)
+        sys.stdout.write(f"serving on {github.url}\n")
+        sys.stdout.flush()
         ended.wait()
     for violation in github.violations:
         sys.stderr.write(f"{violation}\n")

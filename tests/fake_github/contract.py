@@ -136,7 +136,9 @@ def _sentence(problem: Any) -> str:
         return f'"{str(problem.message).split(chr(39))[1]}" wasn\'t supplied.'
     if problem.validator == "type":
         value = json.dumps(problem.instance)[:100]
-        return f"For 'properties{where}', {value} is not a {problem.validator_value}."
+        kind = problem.validator_value
+        article = "an" if kind[0] in "aio" else "a"
+        return f"For 'properties{where}', {value} is not {article} {kind}."
     # The value comes first and may be long; what is wrong with it comes last.
     said = str(problem.message)
     return f"{where or '/'}: {said if len(said) < 400 else f'{said[:100]} ... {said[-300:]}'}"
@@ -212,7 +214,8 @@ def _correct(description: Json) -> None:
         if name in schemas:
             # The head's repository is null once the fork is deleted.
             head = schemas[name]["properties"]["head"]["properties"]
-            head["repo"] = {"allOf": [head["repo"]], "nullable": True}
+            nothing = {"type": "object", "nullable": True, "enum": [None]}
+            head["repo"] = {"oneOf": [head["repo"], nothing]}
     labels = description["paths"].get("/repos/{owner}/{repo}/issues/{issue_number}/labels", {})
     for method in ("post", "put"):
         if method in labels:

@@ -110,7 +110,7 @@ class FakeGitHub(Seeding):
         self.limits.exhaust(self.tokens[token], resource, self.clock.now())
 
     def search_lag(self, *, requests: int = 0, seconds: float = 0.0) -> None:
-        """Let the search see changes only after so many more requests and seconds."""
+        """Let the search see changes from now on only after so many more requests and seconds."""
         self.search_index.lag_requests = requests
         self.search_index.lag_seconds = seconds
 
@@ -147,7 +147,8 @@ class FakeGitHub(Seeding):
             docs = contract().documentation_url(found.method, found.pattern) if found else DOCS
             try:
                 token = self._authenticate(request)
-                bucket = self._spend(request, token, found)
+                bucket = self._bucket(token, found)
+                self._spend(request, token, found, bucket)
                 response = self._dispatch(request, token, found, problems)
             except ApiError as error:
                 response = error.response(docs)
@@ -193,15 +194,18 @@ class FakeGitHub(Seeding):
             raise BAD_CREDENTIALS
         return token
 
-    def _spend(self, request: Request, token: Token | None, found: Route | None) -> Bucket:
-        now = self.clock.now()
-        resource = "search" if found and found.pattern.startswith("/search/") else "core"
-        if found and found.pattern == "/rate_limit":
-            return self.limits.bucket(token, resource, now)
-        bucket = self.limits.spend(token, resource, now)
+    def _bucket(self, token: Token | None, found: Route | None) -> Bucket:
+        is_search = found is not None and found.pattern.startswith("/search/")
+        return self.limits.bucket(token, "search" if is_search else "core", self.clock.now())
+
+    def _spend(
+        self, request: Request, token: Token | None, found: Route | None, bucket: Bucket
+    ) -> None:
+        if found is not None and found.pattern == "/rate_limit":
+            return  # asking for the limits is free
+        bucket.spend(token)
         if request.method != "GET":
-            self.limits.spend_write(token, now)
-        return bucket
+            self.limits.spend_write(token, self.clock.now())
 
     def _dispatch(
         self, request: Request, token: Token | None, found: Route | None, problems: list[str]
@@ -248,8 +252,7 @@ class FakeGitHub(Seeding):
         if bucket is not None:
             for name, value in bucket.as_json().items():
                 headers[f"X-RateLimit-{name.capitalize()}"] = str(value)
-            is_search = bucket.limit == self.limits.search
-            headers["X-RateLimit-Resource"] = "search" if is_search else "core"
+            headers["X-RateLimit-Resource"] = bucket.resource
         headers["X-GitHub-Request-Id"] = f"FAKE:{self.request_count:04X}"
         headers["X-GitHub-Media-Type"] = "github.v3; format=json"
 

@@ -16,8 +16,9 @@ class Entry:
     repo: str
     issue: Issue
     comments: tuple[str, ...]
-    since_request: int
-    since: datetime
+    from_request: int
+    """The first request that sees it."""
+    from_moment: datetime
 
 
 @dataclass
@@ -42,20 +43,15 @@ class SearchIndex:
                         repo=repo.full_name,
                         issue=copy.deepcopy(issue),
                         comments=comments,
-                        since_request=request,
-                        since=now,
+                        from_request=request + self.lag_requests + 1,
+                        from_moment=now + timedelta(seconds=self.lag_seconds),
                     )
                 )
 
     def visible(self, request: int, now: datetime) -> list[Entry]:
         """The issues as the index shows them at a request."""
-        late = timedelta(seconds=self.lag_seconds)
         shown = []
         for entries in self._entries.values():
-            old = [
-                entry
-                for entry in entries
-                if request - entry.since_request > self.lag_requests and entry.since + late <= now
-            ]
+            old = [e for e in entries if e.from_request <= request and e.from_moment <= now]
             shown += old[-1:]
         return shown

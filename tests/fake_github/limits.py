@@ -17,6 +17,7 @@ DOCS = "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest
 class Bucket:
     """What one token used of one resource in the current window."""
 
+    resource: str
     limit: int
     window: timedelta
     reset: datetime
@@ -25,6 +26,15 @@ class Bucket:
     @property
     def remaining(self) -> int:
         return max(0, self.limit - self.used)
+
+    def spend(self, token: Token | None) -> None:
+        """Count a request. Raises what GitHub answers when the limit is exceeded."""
+        if not self.remaining:
+            who = "127.0.0.1" if token is None else f"user ID {token.login}"
+            if token is not None and token.installation:
+                who = f"installation ID {token.token}"
+            raise ApiError(403, f"API rate limit exceeded for {who}.", documentation_url=DOCS)
+        self.used += 1
 
     def as_json(self) -> Json:
         reset = int(self.reset.timestamp())
@@ -51,24 +61,15 @@ class Limits:
         key = (token.token if token else "", resource)
         if key not in self._buckets or self._buckets[key].reset <= now:
             limit, window = self._limit(token, resource)
-            self._buckets[key] = Bucket(limit=limit, window=window, reset=now + window)
+            self._buckets[key] = Bucket(
+                resource=resource, limit=limit, window=window, reset=now + window
+            )
         return self._buckets[key]
 
     def exhaust(self, token: Token | None, resource: str, now: datetime) -> None:
         """Let nothing remain until the window ends."""
         bucket = self.bucket(token, resource, now)
         bucket.used = bucket.limit
-
-    def spend(self, token: Token | None, resource: str, now: datetime) -> Bucket:
-        """Count a request. Raises what GitHub answers when the limit is exceeded."""
-        bucket = self.bucket(token, resource, now)
-        if not bucket.remaining:
-            who = f"installation ID {len(token.token)}" if token else "127.0.0.1"
-            if token and not token.installation:
-                who = f"user ID {token.login}"
-            raise ApiError(403, f"API rate limit exceeded for {who}.", documentation_url=DOCS)
-        bucket.used += 1
-        return bucket
 
     def spend_write(self, token: Token | None, now: datetime) -> None:
         """Count a request that creates content. Raises the secondary rate limit's answer."""
