@@ -203,12 +203,12 @@ def _keep_one(forge: Forge, ours: Sequence[Issue], signature: str) -> Issue | No
 
     The open one with the lowest number stays; other open ones were made by
     two reports at one moment and are closed as its duplicates, without a
-    comment. With none open it is the newest of the closed ones.
+    comment. With none open it is the first of the closed ones.
     """
     same = [issue for issue in ours if signature_of(issue.body) == signature]
     opened = [issue for issue in same if issue.state == "open"]
     if not opened:
-        return same[-1] if same else None
+        return same[0] if same else None
     first, *others = opened
     for other in others:
         forge.edit_issue(other.number, state="closed", reason="duplicate")
