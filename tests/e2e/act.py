@@ -92,7 +92,7 @@ class Runner:
             event.sha, folder / "clone", f"{self.server_url}/{repository.slug}"
         )
         payload = folder / "event.json"
-        payload.write_text(json.dumps(event.payload), encoding="utf-8")
+        payload.write_text(self._sent(event), encoding="utf-8")
         command = [
             *(str(ACT), event.name, "--json", "--eventpath", str(payload)),
             *("--workflows", f".github/workflows/{workflow}", "--actor", event.actor),
@@ -116,6 +116,11 @@ class Runner:
             log=readable(lines) + err,
             artifact_store=self.artifact_store,
         )
+
+    def _sent(self, event: Event) -> str:
+        """Turn the payload into what this GitHub would send: with its own addresses."""
+        text = json.dumps(event.payload).replace("https://api.github.com/", f"{self.api_url}/")
+        return text.replace("https://github.com/", f"{self.server_url}/")
 
     def _of_every_run(self) -> list[str]:
         labels = ("ubuntu-latest", "self-hosted")

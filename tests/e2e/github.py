@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from unittest.mock import patch
 
 import yaml
 
@@ -17,7 +18,7 @@ from tests.e2e.events import Event, PullRequest
 from tests.e2e.git_server import git_server
 from tests.e2e.repository import Repository
 from tests.e2e.results import Run
-from tests.fake_github import FakeGitHub
+from tests.fake_github import FakeGitHub, view
 
 WORKFLOWS = ".github/workflows"
 
@@ -141,14 +142,16 @@ def scratch_github(
     broke GitHub's API description.
     """
     runner.artifact_store.mkdir(parents=True)
-    with FakeGitHub(repository.slug, artifacts=runner.artifact_store) as fake:
-        fake.use_git(repository.bare)
+    fake = FakeGitHub(repository.slug, artifacts=runner.artifact_store)
+    fake.use_git(repository.bare)
 
-        def access(token: str) -> str:
-            known = fake.tokens.get(token)
-            return (known.permissions or {}).get("contents", "none") if known else "none"
+    def access(token: str) -> str:
+        known = fake.tokens.get(token)
+        return (known.permissions or {}).get("contents", "none") if known else "none"
 
-        with git_server(repository.root, access) as server_url:
+    # The API names the pages of the same GitHub, as that of GitHub Enterprise does.
+    with git_server(repository.root, access) as server_url, patch.object(view, "HTML", server_url):
+        with fake:
             yield ScratchGitHub(
                 repository=repository,
                 fake=fake,

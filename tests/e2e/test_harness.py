@@ -190,7 +190,8 @@ def call(path, body=None):
         return json.load(response)
 
 artifacts = call(f"/actions/runs/{env['GITHUB_RUN_ID']}/artifacts")["artifacts"]
-call("/issues/7/comments", {"body": " ".join(each["name"] for each in artifacts)})
+comment = call("/issues/7/comments", {"body": " ".join(each["name"] for each in artifacts)})
+print(comment["html_url"])
 """
 
 UPLOADS = f"""
@@ -314,6 +315,7 @@ def test_a_push_runs_actions_and_called_workflows_of_another_repository(
     tip = repository.tip("main")
     assert direct["event"]["after"] == tip
     assert direct["event"]["repository"]["full_name"] == "acme/widgets"
+    assert direct["event"]["repository"]["html_url"] == f"{runner.server_url}/acme/widgets"
     expected = {
         "api": "http://127.0.0.1:9/api",
         "attempt": "2",
@@ -433,6 +435,7 @@ def test_a_job_talks_to_the_api_as_far_as_its_workflow_is_permitted(
         comments = github.fake.repo.comments_on(7)
         assert [comment.body for comment in comments] == ["readme-1", "readme-2 readme-1"]
         assert comments[0].user == "github-actions[bot]"
+        assert github.runner.server_url in run.job("talk").log
         known = github.fake.repo.runs[run.run_id]
         assert (known.run_attempt, known.conclusion, known.head_sha) == (
             2,
