@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from unittest.mock import patch
 
 import yaml
 
@@ -18,7 +17,7 @@ from tests.e2e.events import Event, PullRequest
 from tests.e2e.git_server import git_server
 from tests.e2e.repository import Repository
 from tests.e2e.results import Run
-from tests.fake_github import FakeGitHub, view
+from tests.fake_github import FakeGitHub
 
 WORKFLOWS = ".github/workflows"
 
@@ -150,7 +149,8 @@ def scratch_github(
         return (known.permissions or {}).get("contents", "none") if known else "none"
 
     # The API names the pages of the same GitHub, as that of GitHub Enterprise does.
-    with git_server(repository.root, access) as server_url, patch.object(view, "HTML", server_url):
+    with git_server(repository.root, access) as server_url:
+        fake.server_url = server_url
         with fake:
             yield ScratchGitHub(
                 repository=repository,

@@ -128,12 +128,13 @@ class Repository:
         """SHAs reachable from `ref`, newest first."""
         return git(self.bare, "rev-list", ref).splitlines()
 
-    def files(self, ref: str) -> dict[str, str]:
-        """Paths and contents of every file in a branch or commit."""
-        paths = git(self.bare, "ls-tree", "-r", "-z", "--name-only", ref).split("\0")
-        return {path: self.read(ref, path) for path in paths if path}
+    def paths(self, ref: str) -> list[str]:
+        """Every file in a branch or commit."""
+        listed = git(self.bare, "ls-tree", "-r", "-z", "--name-only", ref)
+        return listed.rstrip("\0").split("\0")
 
     def read(self, ref: str, path: str) -> str:
+        """Text of a file in a branch or commit."""
         return git(self.bare, "show", f"{ref}:{path}")
 
     def clone_at(self, sha: str, folder: Path, origin: str) -> Path:
