@@ -59,6 +59,8 @@ class World:
         self.limits = Limits()
         self.artifacts = artifacts
         self.request_count = 0
+        self.server_url = "https://github.com"
+        """Where the pages for people are (GITHUB_SERVER_URL); nothing is served there."""
         self.storage = ""
         """Address of the storage that artifacts are downloaded from, once it is there."""
         self.downloads: dict[str, Download] = {}

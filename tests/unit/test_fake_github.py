@@ -457,8 +457,8 @@ class TestArtifacts:
         assert listed["expired"]
         assert call("GET", listed["archive_download_url"]).status_code == 410
 
-    def test_the_folder_of_act_is_read_live(self, npm_packages: Path, tmp_path: Path) -> None:
-        assert npm_packages
+    @pytest.mark.usefixtures("npm_packages")
+    def test_the_folder_of_act_is_read_live(self, tmp_path: Path) -> None:
         with FakeGitHub(artifacts=tmp_path) as github:
             call = Client(github.url)
             github.add_run(101)
@@ -662,7 +662,7 @@ class TestGit:
 
 
 class TestViolations:
-    BROKEN = (
+    BROKEN: tuple[tuple[str, str, Any, str], ...] = (
         ("POST", "/issues", {"body": "no title"}, '"title" wasn\'t supplied'),
         ("POST", "/issues", {"title": "t", "labels": "flaky"}, '"flaky" is not an array'),
         ("POST", "/issues", {"title": "t", "label": ["flaky"]}, "'label' was unexpected"),
@@ -768,13 +768,13 @@ class TestPyGithub:
         assert caught.value.data["errors"][0]["field"] == "data"
 
 
+@pytest.mark.usefixtures("npm_packages")
 class TestProcess:
     @pytest.fixture
     def start(
-        self, tmp_path: Path, npm_packages: Path
+        self, tmp_path: Path
     ) -> Iterator[Callable[..., tuple[subprocess.Popen[str], Client]]]:
         """Start the fake as a process; wait for its port file."""
-        assert npm_packages
         started: list[tuple[subprocess.Popen[str], Client]] = []
 
         def run(*options: str) -> tuple[subprocess.Popen[str], Client]:

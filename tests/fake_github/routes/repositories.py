@@ -52,7 +52,7 @@ def compare_commits(call: Call) -> Response:
         status = "ahead" if ahead else "behind"
     else:
         status = "identical"
-    html = f"https://github.com/{call.repo.full_name}/compare/{base_name}...{head_name}"
+    html = f"{call.view.html}/{call.repo.full_name}/compare/{base_name}...{head_name}"
     shown, headers = page(call.request, ahead)
     files = gitdata.changes(common.tree, head.tree)
     body = {
