@@ -216,7 +216,8 @@ def verify(folder: Path) -> tuple[str, ...]:
         return (str(error),)
     if evidence.outcome is Outcome.RUNNING:
         return (f"{folder / MANIFEST}: never finished: Telltale itself was killed",)
-    required = ALWAYS + (() if evidence.outcome is Outcome.ERROR else STARTED)
+    # Wall time is measured exactly when the command was started.
+    required = ALWAYS + (() if evidence.resources.wall_s is None else STARTED)
     return (
         *(f"{folder / name}: missing" for name in required if not (folder / name).is_file()),
         *_changed(folder),

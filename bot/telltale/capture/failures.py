@@ -1,0 +1,97 @@
+"""What failed, by name; and whether exit status and report tell the same story."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from telltale.bundle import FAILURES_LIMIT, TEXT_LIMIT, clip
+from telltale.capture.command import Ended
+from telltale.capture.output import last_bytes
+from telltale.flaky.signature import name_failure
+from telltale.model import Failure, FailureKind, Outcome, TestOutcome, TestResult
+
+_LOG_LINES = 100
+
+
+def name_all(results: Sequence[TestResult], ended: Ended, log: Path) -> tuple[Failure, ...]:
+    """
+    Return every failure of the run with its signature, at most 500.
+
+    When the run itself failed beside or without its tests (a crash, the time
+    limit, a failure that no report tells of), one more is made of the end of
+    the log: with the interrupted test's nodeid when that is known, else "".
+    """
+    bad = [result for result in results if result.outcome.bad]
+    failures = [_name(result) for result in bad[: FAILURES_LIMIT - 1]]
+    if _run_failed(ended, bool(bad)):
+        failures.append(_name_run(results, ended, log))
+    return tuple(failures)
+
+
+def disagreements(results: Sequence[TestResult] | None, ended: Ended) -> Iterator[str]:
+    """Yield a sentence where exit status and report contradict each other."""
+    if results is None:
+        return
+    bad = sum(result.outcome.bad for result in results)
+    if ended.outcome is Outcome.PASSED and bad:
+        yield f"the command exited with 0 although the report has {bad} failed tests: the report is right or the exit status was lost"
+    if ended.outcome is Outcome.FAILED and not bad:
+        yield f"the command exited with {ended.exit_code} although no test of the report failed"
+    if ended.outcome is Outcome.PASSED and any(
+        result.outcome is TestOutcome.INTERRUPTED for result in results
+    ):
+        yield "the command exited with 0 although the report has a test that was interrupted"
+    if bad > FAILURES_LIMIT - 1:
+        yield f"{bad} tests failed; the first {FAILURES_LIMIT - 1} are in the manifest, all in artifacts/tests.jsonl"
+
+
+def _name(result: TestResult) -> Failure:
+    named = name_failure(test=result.nodeid, text=result.text or result.message)
+    return Failure(
+        nodeid=result.nodeid,
+        kind=named.kind,
+        signature=named.signature,
+        message=result.message,
+        text=clip(result.text, TEXT_LIMIT),
+    )
+
+
+def _run_failed(ended: Ended, named: bool) -> bool:
+    if ended.outcome in {Outcome.CRASHED, Outcome.TIMED_OUT}:
+        return True
+    return ended.outcome in {Outcome.FAILED, Outcome.ERROR} and not named
+
+
+def _name_run(results: Sequence[TestResult], ended: Ended, log: Path) -> Failure:
+    nodeid = next((each.nodeid for each in results if each.outcome is TestOutcome.INTERRUPTED), "")
+    tail = last_bytes(log, TEXT_LIMIT).decode("utf-8", "replace")
+    text = "\n".join(tail.splitlines()[-_LOG_LINES:])
+    what = _what(ended)
+    named = name_failure(test=nodeid, text=f"{what}\n{text}")
+    return Failure(
+        nodeid=nodeid,
+        kind=_kind(ended, named.kind),
+        signature=named.signature,
+        message=what,
+        text=clip(text, TEXT_LIMIT),
+    )
+
+
+def _what(ended: Ended) -> str:
+    if ended.outcome is Outcome.TIMED_OUT:
+        return "the command was killed at its time limit"
+    if ended.outcome is Outcome.CRASHED:
+        return f"the command was ended by signal {ended.signal}"
+    if ended.outcome is Outcome.ERROR:
+        return ended.findings[0] if ended.findings else "the command could not be started"
+    return f"the command exited with {ended.exit_code} and named no failed test"
+
+
+def _kind(ended: Ended, guess: FailureKind) -> FailureKind:
+    # How it ended is known; the log's end can only be guessed from.
+    if ended.outcome is Outcome.TIMED_OUT:
+        return FailureKind.HANG_OR_DEVICE_TIMEOUT
+    if ended.outcome is Outcome.CRASHED:
+        return FailureKind.OOM if ended.out_of_memory else FailureKind.CRASH_SIGNAL
+    return guess

@@ -1,0 +1,159 @@
+"""The machine: what figures depend on (the fingerprint) and how busy it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from telltale.capture import kernel
+from telltale.model import Host
+
+_LIMIT_S = 10.0
+_UNKNOWN = "unknown"
+
+
+def describe(python: str, environ: Mapping[str, str]) -> Host:
+    """
+    Return the machine with its fingerprint.
+
+    `python` is the version of the command's Python as in `3.11`. The
+    fingerprint is the beginning of the SHA-256 of the parts as canonical
+    JSON; what nobody could tell is `unknown`, never left out.
+    """
+    parts = {
+        "cpu": _cpu_model(),
+        "cpus": str(_cpus()),
+        "memory_gib": _memory_gib(),
+        "cgroup_cpus": _limit(kernel.cpu_limit()),
+        "cgroup_memory_gib": _limit(kernel.memory_limit(), 1 << 30),
+        "os": _os(),
+        "kernel": ".".join(re.findall(r"\d+", platform.release())[:2]) or _UNKNOWN,
+        "architecture": platform.machine() or _UNKNOWN,
+        "python": python or "none",
+        "gpus": _gpus(environ),
+        "container": "yes" if _in_container() else "no",
+    }
+    return Host(fingerprint=fingerprint(parts), parts=parts)
+
+
+def fingerprint(parts: Mapping[str, str]) -> str:
+    """Return 16 hex digits that are equal exactly for equal parts, in whatever order."""
+    text = json.dumps(dict(parts), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def load() -> dict[str, Any]:
+    """Return how busy the machine is now: load average and, where the kernel tells it, pressure."""
+    try:
+        average: list[float] | None = [round(value, 2) for value in os.getloadavg()]
+    except OSError:
+        average = None
+    return {
+        "load_average": average,
+        "pressure": {name: _pressure(name) for name in ("cpu", "io", "memory")},
+        "governor": _line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or None,
+        "available_memory_bytes": _meminfo("MemAvailable"),
+    }
+
+
+def document(host: Host, before: Mapping[str, Any], after: Mapping[str, Any] | None) -> str:
+    """Return `host.json`; `after` is None while the command runs."""
+    content = {
+        "fingerprint": host.fingerprint,
+        "parts": dict(host.parts),
+        "before": before,
+        "after": after,
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _cpu_model() -> str:
+    for key in ("model name", "Model", "cpu model", "Hardware", "Processor"):
+        found = re.search(rf"^{key}\s*: *(.+)$", _text("/proc/cpuinfo"), re.MULTILINE)
+        if found:
+            return " ".join(found[1].split())
+    return platform.processor() or _UNKNOWN
+
+
+def _cpus() -> int:
+    # Not cpu_count: a container or taskset may leave us fewer.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _memory_gib() -> str:
+    try:
+        size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return _UNKNOWN
+    return str(round(size / (1 << 30)))
+
+
+def _limit(value: float | None, unit: int = 1) -> str:
+    return "none" if value is None else f"{value / unit:g}"
+
+
+def _os() -> str:
+    fields = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', _text("/etc/os-release"), re.MULTILINE))
+    if "ID" in fields:
+        return f"{fields['ID']} {fields.get('VERSION_ID', '')}".strip()
+    return f"{platform.system()} {platform.release()}".strip() or _UNKNOWN
+
+
+def _gpus(environ: Mapping[str, str]) -> str:
+    program = shutil.which("nvidia-smi", path=environ.get("PATH", os.defpath))
+    if program is None:
+        return "none"
+    try:
+        answer = subprocess.run(
+            [program, "--query-gpu=name,driver_version", "--format=csv,noheader"],
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_LIMIT_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return _UNKNOWN
+    lines = [line.strip() for line in answer.stdout.decode("utf-8", "replace").splitlines()]
+    return "; ".join(sorted(filter(None, lines))) or "none"
+
+
+def _in_container() -> bool:
+    if any(Path(name).exists() for name in ("/.dockerenv", "/run/.containerenv")):
+        return True
+    return bool(re.search(r"/(docker|kubepods|lxc|containerd)[/-]", _text("/proc/1/cgroup")))
+
+
+def _pressure(name: str) -> dict[str, float] | None:
+    """Return the shares of time, in percent, that something waited in the last 10, 60 and 300 s."""
+    found = re.search(r"^some (.*)$", _text(f"/proc/pressure/{name}"), re.MULTILINE)
+    if not found:
+        return None
+    pairs = dict(re.findall(r"(avg\d+)=([\d.]+)", found[1]))
+    return {key: float(value) for key, value in pairs.items()}
+
+
+def _meminfo(name: str) -> int | None:
+    found = re.search(rf"^{name}: *(\d+) kB$", _text("/proc/meminfo"), re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
+def _line(path: str) -> str:
+    return _text(path).partition("\n")[0].strip()
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

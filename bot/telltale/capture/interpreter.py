@@ -1,0 +1,151 @@
+"""The user's Python: which one the command uses, and what is installed in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from telltale.capture import shell
+
+LISTING_S = 20.0
+"""Seconds for listing packages; more means a file system that hangs."""
+
+# Runs in the user's interpreter, old ones too; prints one JSON object as its last line.
+_LISTING = r"""
+import json, os, sys
+if sys.path and sys.path[0] == "":
+    del sys.path[0]
+try:
+    from importlib import metadata, util
+    found = {}
+    for each in metadata.distributions():
+        name = each.metadata["Name"]
+        if name:
+            found.setdefault(name, each.version)
+    torch = util.find_spec("torch") is not None
+except Exception:
+    found, torch = None, False
+stamps = {}
+for path in sys.path:
+    try:
+        stamps[path] = os.stat(path).st_mtime_ns if os.path.isdir(path) else 0
+    except OSError:
+        pass
+print("\n" + json.dumps({"version": "%d.%d.%d" % sys.version_info[:3],
+    "implementation": sys.implementation.name, "packages": found, "torch": torch,
+    "stamps": stamps}))
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """A Python that the command uses, as it stood when it was asked."""
+
+    path: str
+    version: str
+    """As in `3.11.7`."""
+    implementation: str
+    packages: Mapping[str, str] | None
+    """Versions by name; None when it could not list them."""
+    torch: bool
+    """Whether `import torch` would find something."""
+    stamps: Mapping[str, int]
+    """When each folder of its path was last changed, in ns; see `changed`."""
+
+    @property
+    def feature(self) -> str:
+        """As in `3.11`; other implementations than CPython by name."""
+        short = ".".join(self.version.split(".")[:2])
+        return short if self.implementation == "cpython" else f"{self.implementation} {short}"
+
+    def changed(self) -> bool:
+        """Whether something was installed or removed since: one stat for each folder."""
+        return any(_stamp(path) != stamp for path, stamp in self.stamps.items())
+
+
+def find_interpreter(argv: tuple[str, ...], cwd: Path, environ: Mapping[str, str]) -> str:
+    """
+    Return the path of the Python that a command runs, empty when there is none.
+
+    That is its first word when that is a Python or a script of one
+    (`.venv/bin/pytest`), else `python3` or `python` in its PATH.
+    """
+    word = _first_word(argv)
+    path = environ.get("PATH", os.defpath)
+    if word:
+        program = str(cwd / word) if "/" in word else shutil.which(word, path=path) or ""
+        if re.fullmatch(r"(python|pypy)[0-9.]*", Path(program).name) and os.access(
+            program, os.X_OK
+        ):
+            return program
+        if behind := _shebang(program):
+            return behind
+    return shutil.which("python3", path=path) or shutil.which("python", path=path) or ""
+
+
+def ask(path: str, cwd: Path, environ: Mapping[str, str]) -> Interpreter:
+    """
+    Ask a Python for its version and packages, in one process.
+
+    Raises `OSError` or `subprocess.SubprocessError` when it does not answer
+    in time, `ValueError` when it answers nonsense.
+    """
+    answer = subprocess.run(
+        [path, "-c", _LISTING],
+        cwd=cwd,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=LISTING_S,
+        check=True,
+    )
+    # Start-up files of the user's environment may print something first.
+    found = json.loads(answer.stdout.decode("utf-8", "replace").strip().rpartition("\n")[2])
+    packages = found["packages"]
+    return Interpreter(
+        path=path,
+        version=str(found["version"]),
+        implementation=str(found["implementation"]),
+        packages=None if packages is None else {str(k): str(v) for k, v in packages.items()},
+        torch=bool(found["torch"]),
+        stamps={str(folder): int(stamp) for folder, stamp in found["stamps"].items()},
+    )
+
+
+def _first_word(argv: tuple[str, ...]) -> str:
+    text = shell.text(argv)
+    if not text:
+        return argv[0]
+    # The first word that is no assignment.
+    try:
+        words = shlex.split(text, comments=True)
+    except ValueError:
+        return ""
+    return next((word for word in words if not re.match(r"\w+=", word)), "")
+
+
+def _shebang(program: str) -> str:
+    try:
+        with Path(program).open("rb") as file:
+            line = file.readline(512)
+    except OSError:
+        return ""
+    if not line.startswith(b"#!"):
+        return ""
+    words = line[2:].decode("utf-8", "replace").split()
+    python = words[0] if words else ""
+    return python if re.match(r"(python|pypy)[0-9.]*\Z", Path(python).name) else ""
+
+
+def _stamp(path: str) -> int:
+    try:
+        return Path(path).stat().st_mtime_ns if Path(path).is_dir() else 0
+    except OSError:
+        return -1

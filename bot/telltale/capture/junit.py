@@ -1,0 +1,306 @@
+"""
+Read JUnit XML, whoever wrote it: pytest, unittest, gtest, surefire, jest, Go and their like.
+
+A streaming reader on expat: memory does not grow with the file, entities are
+refused, and of a file that ends in the middle the first part is kept. There
+is no schema all of them follow; what is read here is what they share.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
+
+from telltale.bundle import clip
+from telltale.model import TestOutcome
+
+SIZE_LIMIT = 256 * 1024 * 1024
+"""Bytes of one file; a larger one is not read."""
+TEXT_LIMIT = 64 * 1024
+"""Characters of one failure that are kept."""
+_COLLECT_LIMIT = 1024 * 1024
+_DEPTH_LIMIT = 100
+_MESSAGE_LIMIT = 1000
+_BAD = {"failure": TestOutcome.FAILED, "error": TestOutcome.ERROR}
+_FLAKY = frozenset({"flakyFailure", "flakyError"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One `<testcase>`."""
+
+    classname: str
+    name: str
+    file: str
+    outcome: TestOutcome
+    duration_s: float
+    message: str
+    """First line of the first failure, or the reason for skipping."""
+    text: str
+    """All failures of the test; empty unless it failed."""
+    rerun: bool
+    """It failed first and passed when it was run again (surefire's `flakyFailure`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one file holds."""
+
+    cases: tuple[Case, ...]
+    problem: str
+    """Why the file could not be read to its end; empty when it was."""
+
+
+def read(path: Path) -> Report:
+    """Return the test cases of a file; never raises for what is in it."""
+    reader = _Reader()
+    problem = _feed(path, reader.parser)
+    if not problem and not reader.suites:
+        problem = "it holds no <testsuite>: not JUnit XML"
+    return Report(cases=tuple(_one_each(reader.cases)), problem=problem)
+
+
+def merge(paths: Iterable[Path], target: Path) -> None:
+    """
+    Write one file with the test suites of all, under one `<testsuites>`.
+
+    Elements that a damaged file left open are closed. Raises `OSError`.
+    """
+    with target.open("w", encoding="utf-8", errors="xmlcharrefreplace") as file:
+        file.write('<?xml version="1.0" encoding="utf-8"?>\n<testsuites>\n')
+        for path in paths:
+            copier = _Copier(file)
+            _feed(path, copier.parser)
+            copier.close()
+        file.write("</testsuites>\n")
+
+
+class _RefusedError(Exception):
+    """The document is not one that an honest runner writes."""
+
+
+def _feed(path: Path, parser: expat.XMLParserType) -> str:
+    """Parse the file; return why that stopped before its end, empty when it did not."""
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            if size > SIZE_LIMIT:
+                return f"it is larger than {SIZE_LIMIT} bytes"
+            if not size:
+                return "it is empty"
+            while block := file.read(256 * 1024):
+                parser.Parse(block, False)
+            parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        return f"line {error.lineno}: {expat.ErrorString(error.code)}"
+    except _RefusedError as error:
+        return f"line {parser.CurrentLineNumber}: {error}"
+    except (OSError, ValueError, LookupError) as error:
+        return str(error)
+    return ""
+
+
+def _new_parser(
+    start: Callable[[str, dict[str, str]], None],
+    end: Callable[[str], None],
+    data: Callable[[str], None],
+) -> expat.XMLParserType:
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = data
+    # The "billion laughs" need an entity declaration; no runner writes one.
+    parser.EntityDeclHandler = _refuse
+    parser.ExternalEntityRefHandler = _refuse
+    return parser
+
+
+def _refuse(*_: object) -> int:
+    raise _RefusedError("it declares an entity, which no test runner does")
+
+
+@dataclass(slots=True)
+class _Open:
+    """A `<testcase>` that is being read."""
+
+    attributes: Mapping[str, str]
+    depth: int
+    outcomes: list[TestOutcome] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    reason: str = ""
+    rerun: bool = False
+
+
+class _Reader:
+    """Collects cases from expat's events."""
+
+    def __init__(self) -> None:
+        self.parser = _new_parser(self._start, self._end, self._data)
+        self.cases: list[Case] = []
+        self.suites = 0
+        self._depth = 0
+        self._case: _Open | None = None
+        self._collected: list[str] | None = None
+        self._room = 0
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > _DEPTH_LIMIT:
+            raise _RefusedError(f"its elements are nested more than {_DEPTH_LIMIT} deep")
+        name = _local(name)
+        case = self._case
+        if name in {"testsuite", "testsuites"}:
+            self.suites += 1
+        elif name == "testcase" and case is None:
+            self._case = _Open(attributes, self._depth)
+        elif case is not None and self._depth == case.depth + 1:
+            self._inside(case, name, attributes)
+
+    def _inside(self, case: _Open, name: str, attributes: dict[str, str]) -> None:
+        if name in _BAD:
+            case.outcomes.append(_BAD[name])
+            case.messages.append(attributes.get("message", "") or attributes.get("type", ""))
+            self._collected, self._room = [], _COLLECT_LIMIT
+        elif name in {"skipped", "disabled"}:
+            case.outcomes.append(TestOutcome.SKIPPED)
+            case.reason = attributes.get("message", "")
+        elif name in _FLAKY:
+            case.rerun = True
+
+    def _data(self, text: str) -> None:
+        if self._collected is not None and self._room > 0:
+            self._collected.append(text[: self._room])
+            self._room -= len(text)
+
+    def _end(self, name: str) -> None:
+        case = self._case
+        if case is not None and self._depth == case.depth + 1 and self._collected is not None:
+            case.texts.append("".join(self._collected).strip("\n"))
+            self._collected = None
+        elif case is not None and self._depth == case.depth and _local(name) == "testcase":
+            self.cases.append(_close(case))
+            self._case = None
+        self._depth -= 1
+
+
+def _close(case: _Open) -> Case:
+    attributes = case.attributes
+    classname, name = attributes.get("classname", ""), attributes.get("name", "")
+    outcome = _outcome(case)
+    if not classname and not name and not outcome.bad:
+        # pytest leaves this when it was interrupted: a test had started and has no report.
+        outcome = TestOutcome.INTERRUPTED
+    texts = [text or message for text, message in zip(case.texts, case.messages, strict=False)]
+    text = "\n\n".join(texts) if outcome.bad else ""
+    first = next((message for message in case.messages if message), "") or text or case.reason
+    return Case(
+        classname=classname,
+        name=name,
+        file=attributes.get("file", ""),
+        outcome=outcome,
+        duration_s=_seconds(attributes.get("time", "")),
+        message=_first_line(first),
+        text=clip(text, TEXT_LIMIT),
+        rerun=case.rerun and not outcome.bad,
+    )
+
+
+def _outcome(case: _Open) -> TestOutcome:
+    # A test that failed and whose tear-down failed too has failed.
+    for outcome in (TestOutcome.FAILED, TestOutcome.ERROR, TestOutcome.SKIPPED):
+        if outcome in case.outcomes:
+            return outcome
+    # gtest has no <skipped> for tests that it did not run.
+    if case.attributes.get("status") == "notrun" or case.attributes.get("result") in {
+        "skipped",
+        "suppressed",
+    }:
+        return TestOutcome.SKIPPED
+    return TestOutcome.PASSED
+
+
+def _one_each(cases: Iterable[Case]) -> Iterator[Case]:
+    """Fold the second `<testcase>` that pytest writes when a failed test's tear-down fails too."""
+    previous: Case | None = None
+    for case in cases:
+        if (
+            previous is not None
+            and previous.outcome is TestOutcome.FAILED
+            and case.outcome is TestOutcome.ERROR
+            and (case.classname, case.name) == (previous.classname, previous.name)
+            and case.message.startswith("failed on teardown")
+        ):
+            previous = Case(
+                classname=previous.classname,
+                name=previous.name,
+                file=previous.file,
+                outcome=previous.outcome,
+                duration_s=previous.duration_s + case.duration_s,
+                message=previous.message,
+                text=clip(f"{previous.text}\n\n{case.text}", TEXT_LIMIT),
+                rerun=False,
+            )
+            continue
+        if previous is not None:
+            yield previous
+        previous = case
+    if previous is not None:
+        yield previous
+
+
+class _Copier:
+    """Writes a document again without its declaration and without its outer `<testsuites>`."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.parser = _new_parser(self._start, self._end, self._data)
+        self._file = file
+        self._open: list[str] = []
+
+    def close(self) -> None:
+        """End what the document left open."""
+        while self._open:
+            self._end(self._open[-1])
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if len(self._open) > _DEPTH_LIMIT:
+            raise _RefusedError("too deep")
+        self._open.append(name)
+        if not self._outer:
+            pairs = "".join(f" {key}={quoteattr(value)}" for key, value in attributes.items())
+            self._file.write(f"<{name}{pairs}>")
+
+    def _end(self, name: str) -> None:
+        if not self._outer:
+            self._file.write(f"</{name}>" + ("\n" if _local(name) == "testsuite" else ""))
+        self._open.pop()
+
+    def _data(self, text: str) -> None:
+        if len(self._open) > 1:
+            self._file.write(escape(text))
+
+    @property
+    def _outer(self) -> bool:
+        return len(self._open) == 1 and _local(self._open[0]) == "testsuites"
+
+
+def _local(name: str) -> str:
+    return name.rpartition(":")[2]
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text.replace(",", ""))  # surefire groups thousands
+    except ValueError:
+        return 0.0
+    return value if math.isfinite(value) and 0 <= value < 1e9 else 0.0
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")[:_MESSAGE_LIMIT]

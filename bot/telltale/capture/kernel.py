@@ -1,0 +1,134 @@
+"""What only the kernel can do or tell: prctl(2) and the memory counters of cgroups(7)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
+
+
+def adopt_orphans(on: bool) -> bool | None:
+    """
+    Make orphans below this process its own children, or let them go to init again.
+
+    Returns whether they were ours before; None when the kernel cannot do it.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+    before = ctypes.c_int()
+    if libc.prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(before), 0, 0, 0):
+        return None
+    if libc.prctl(_PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0):
+        return None
+    return bool(before.value)
+
+
+def die_with_parent() -> Callable[[], None] | None:
+    """
+    Return what a child calls before exec so that the kernel kills it when we die.
+
+    It holds for that child, not for what the child starts. None where the
+    kernel cannot do it.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+    parent = os.getpid()
+
+    def before_exec() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            # We died in between: nobody will read what it writes.
+            os._exit(137)
+
+    return before_exec
+
+
+def oom_kills() -> int:
+    """Return how often the OOM killer struck in our cgroup, or on the whole machine where that is all there is."""
+    for folder in _cgroups("memory"):
+        for name in ("memory.events", "memory.oom_control"):
+            found = _counter(folder / name, "oom_kill")
+            if found is not None:
+                return found
+    return _counter(Path("/proc/vmstat"), "oom_kill") or 0
+
+
+def memory_limit() -> int | None:
+    """Return the smallest memory limit of our cgroup and those above, in bytes; None without one."""
+    limits = [
+        limit
+        for folder in _cgroups("memory")
+        for name in ("memory.max", "memory.limit_in_bytes")
+        for limit in [_number(_first_line(folder / name))]
+        if limit is not None and limit < 1 << 60  # version 1 says "none" by a huge number
+    ]
+    return min(limits, default=None)
+
+
+def cpu_limit() -> float | None:
+    """Return the smallest CPU quota of our cgroup and those above, in cores; None without one."""
+    limits = []
+    for folder in _cgroups("cpu"):
+        quota, _, period = _first_line(folder / "cpu.max").partition(" ")
+        if not quota:
+            quota = _first_line(folder / "cpu.cfs_quota_us")
+            period = _first_line(folder / "cpu.cfs_period_us")
+        used, every = _number(quota), _number(period)
+        if used is not None and used > 0 and every:
+            limits.append(used / every)
+    return min(limits, default=None)
+
+
+def _cgroups(controller: str) -> Iterator[Path]:
+    """Yield the folders of our cgroup and of those above it, of version 1 and 2."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, names, inside = line.split(":", 2)
+        if names and controller not in names.split(","):
+            continue
+        roots = (
+            [Path("/sys/fs/cgroup") / controller, Path("/sys/fs/cgroup") / names]
+            if names
+            else [Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified")]
+        )
+        root = next((each for each in roots if each.is_dir()), None)
+        if root is None:
+            continue
+        # In a container the path may be the host's and not exist: then the root is ours.
+        here = root / inside.lstrip("/")
+        while here != root and root in here.parents:
+            if here.is_dir():
+                yield here
+            here = here.parent
+        yield root
+
+
+def _counter(path: Path, name: str) -> int | None:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{name} ")), None)
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").partition("\n")[0].strip()
+    except OSError:
+        return ""
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() else None

@@ -1,0 +1,278 @@
+"""
+One run and its bundle, from the claim of the folder to the final manifest.
+
+What every kind of run has in common; what makes a run one of tests or of a
+training is added by its verb. Only the claim and the first manifest may
+fail: from then on whatever goes wrong beside the command is a finding, since
+wrapping a command must never change whether it runs or how it ends.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import pwd
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from telltale import __version__, bundle, gha
+from telltale.capture import environment, host, interpreter, source, stacks, summary, timefile
+from telltale.capture.command import Ended, Start, run_command
+from telltale.capture.interpreter import Interpreter
+from telltale.capture.redact import Redactor
+from telltale.capture.signals import Signals
+from telltale.capture.source import Checkout
+from telltale.capture.tree import Process
+from telltale.errors import UsageError
+from telltale.model import (
+    BundleKind,
+    Command,
+    Evidence,
+    Failure,
+    GithubRun,
+    Host,
+    Outcome,
+    Source,
+    TestResult,
+)
+
+OURS = "TELLTALE_"
+"""Prefix of our own variables, which the command does not see."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to run and what to call it."""
+
+    kind: BundleKind
+    name: str
+    argv: tuple[str, ...]
+    cwd: Path
+    out: Path
+    overrides: Mapping[str, str]
+    """What `--env` set."""
+    timeout_s: float | None
+    environ: Mapping[str, str]
+    """Our own environment."""
+
+    @property
+    def child_environ(self) -> dict[str, str]:
+        """The command's environment: ours without our variables, with what `--env` set."""
+        inherited = {key: self.environ[key] for key in self.environ if not key.startswith(OURS)}
+        return {**inherited, **self.overrides}
+
+
+class Recording:
+    """One run that is being recorded."""
+
+    def __init__(self, plan: Plan, started: datetime) -> None:
+        """Claim the folder and write the manifest as `running`; `UsageError` when that fails."""
+        self.plan = plan
+        self.findings: list[str] = []
+        self.folder = bundle.claim(plan.out.absolute(), plan.name, started)
+        self._environ = plan.child_environ
+        self._redactor = Redactor(
+            {**plan.environ, **plan.overrides},
+            homes=_homes(plan.environ),
+            hosts=(platform.node(), plan.environ.get("HOSTNAME", "")),
+        )
+        self._context = gha.context(plan.environ)
+        self._checkout: Checkout = self.attempt(
+            "the code under test", lambda: source.look(plan.cwd, plan.environ, self._context)
+        ) or Checkout(source=Source(), root=None)
+        self._python: Interpreter | None = None
+        self._before: dict[str, object] = {}
+        self.evidence = Evidence(
+            kind=plan.kind,
+            name=plan.name,
+            outcome=Outcome.RUNNING,
+            command=Command(
+                argv=self._redactor.argv(plan.argv),
+                cwd=self._redactor.text(self._checkout.place(plan.cwd)),
+                env={
+                    key: self._redactor.value(key, value) for key, value in plan.overrides.items()
+                },
+                timeout_s=plan.timeout_s,
+            ),
+            started_at=bundle.instant(started),
+            source=self._checkout.source,
+            github=_github(self._context),
+            telltale=__version__,
+        )
+        try:
+            bundle.write_manifest(self.folder, self.evidence)
+        except OSError as error:
+            raise UsageError(
+                f"--out: cannot write into {self.folder}: {error.strerror or error};"
+                " the command was not run"
+            ) from error
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """Folders from which test files may be named, the likeliest first."""
+        top = self._checkout.root
+        here = self.plan.cwd.resolve()
+        if top is None or (top not in here.parents and top != here):
+            return (here,)
+        between = [folder for folder in here.parents if folder == top or top in folder.parents]
+        return (here, *between)
+
+    def attempt(self, what: str, step: Callable[[], T]) -> T | None:
+        """Return what the step returns; when it fails, that is a finding and the run goes on."""
+        try:
+            return step()
+        except Exception as error:  # noqa: BLE001  # nothing beside the command may end the run
+            self.findings.append(f"{what} could not be recorded: {type(error).__name__}: {error}")
+            return None
+
+    def describe(self) -> None:
+        """Write `env/` before the command runs, so that it is there however the run ends."""
+        self._python = self.attempt("the command's Python", self._ask_python)
+        machine = self.attempt(
+            "the host",
+            lambda: host.describe(self._python.feature if self._python else "", self._environ),
+        ) or Host(fingerprint="")
+        self.evidence = dataclasses.replace(self.evidence, host=machine)
+        self._before = self.attempt("the load", host.load) or {}
+        self._write("env/host.json", lambda: host.document(machine, self._before, None))
+        self._write(
+            "env/env.txt", lambda: environment.variables_text(self._environ, self._redactor)
+        )
+        self._write("env/packages.txt", self._packages)
+        self._write(
+            "env/disk_usage.txt",
+            lambda: environment.disks_text(
+                (self.plan.cwd, self.folder, Path(self._environ.get("TMPDIR") or "/tmp")),  # noqa: S108
+                self._redactor,
+            ),
+        )
+        self.attempt("the manifest", lambda: bundle.write_manifest(self.folder, self.evidence))
+
+    def run(self, signals: Signals) -> Ended:
+        """Run the command; nothing that it started survives."""
+        if signals.asked is not None:
+            return Ended(
+                outcome=Outcome.INTERRUPTED,
+                exit_code=128 + signals.asked,
+                signal=None,
+                status=128 + signals.asked,
+                elapsed_s=0.0,
+                resources=self.evidence.resources,
+                findings=("Telltale was asked to stop before the command was started",),
+            )
+        return run_command(
+            Start(
+                argv=self.plan.argv,
+                cwd=self.plan.cwd,
+                env=self._environ,
+                bundle=self.folder,
+                timeout_s=self.plan.timeout_s,
+            ),
+            signals,
+            at_limit=self._at_limit,
+        )
+
+    def measure(self, ended: Ended) -> None:
+        """Write what the run itself leaves: its status, its figures and the host afterwards."""
+        self.findings += ended.findings
+        self._write("artifacts/exit_code.txt", lambda: f"{ended.exit_code}\n")
+        if ended.resources.wall_s is not None:
+            self._write("artifacts/time.txt", lambda: self._time(ended))
+        load = self.attempt("the load", host.load)
+        self._write("env/host.json", lambda: host.document(self.evidence.host, self._before, load))
+        self.evidence = dataclasses.replace(
+            self.evidence,
+            outcome=ended.outcome,
+            exit_code=ended.exit_code,
+            signal=ended.signal,
+            elapsed_s=round(ended.elapsed_s, 6),
+            resources=ended.resources,
+        )
+
+    def look_again(self) -> None:
+        """Write what takes its time: packages that changed meanwhile, and torch's own report."""
+        python = self._python
+        if python is None:
+            return
+        if python.changed():
+            again = self.attempt("the packages after the run", self._ask_python)
+            if again is not None and again.packages != python.packages:
+                self.findings.append(
+                    "the command changed the installed packages; env/packages.txt is from after it"
+                )
+                self._python = python = again
+                self._write("env/packages.txt", self._packages)
+        if python.torch:
+            self._write(
+                "env/torch_env.txt",
+                lambda: environment.torch_text(
+                    python, self.plan.cwd, self._environ, self._redactor
+                ),
+            )
+
+    def finish(
+        self, *, tests: tuple[TestResult, ...] | None = None, failures: tuple[Failure, ...] = ()
+    ) -> str:
+        """Write the summary and the final manifest; return the summary."""
+        self.evidence = dataclasses.replace(
+            self.evidence,
+            tests=None if tests is None else bundle.count(tests),
+            failures=failures,
+            findings=tuple(self._redactor.text(finding) for finding in self.findings),
+        )
+        text = summary.render(self.evidence, tests or ())
+        self._write("analysis/summary.md", lambda: text)
+        bundle.write_manifest(self.folder, self.evidence)
+        return text
+
+    def _ask_python(self) -> Interpreter | None:
+        plan = self.plan
+        path = interpreter.find_interpreter(plan.argv, plan.cwd, self._environ)
+        return interpreter.ask(path, plan.cwd, self._environ) if path else None
+
+    def _packages(self) -> str:
+        return environment.packages_text(self._python, self._redactor)
+
+    def _time(self, ended: Ended) -> str:
+        return timefile.render(
+            self.evidence.command.argv,
+            ended.resources,
+            exit_code=ended.exit_code,
+            signal=ended.signal,
+        )
+
+    def _at_limit(self, processes: list[Process]) -> None:
+        self._write(
+            "artifacts/stacks.txt",
+            lambda: stacks.snapshot(processes, self._environ, self._redactor.text),
+        )
+
+    def _write(self, name: str, text: Callable[[], str]) -> None:
+        self.attempt(name, lambda: bundle.write_atomically(self.folder / name, text()))
+
+
+def _homes(environ: Mapping[str, str]) -> tuple[str, ...]:
+    try:
+        entry = pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        entry = ""  # a container's user need not be in /etc/passwd
+    return (environ.get("HOME", ""), entry)
+
+
+def _github(context: gha.Context) -> GithubRun | None:
+    if context.run_id is None:
+        return None
+    return GithubRun(
+        run_id=context.run_id,
+        run_attempt=context.run_attempt,
+        job=context.job,
+        event=context.event_name,
+        workflow=context.workflow,
+        runner=context.runner,
+    )

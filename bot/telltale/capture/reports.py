@@ -1,0 +1,175 @@
+"""The JUnit files of one run: find them, tell them from older ones, keep them."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from telltale.bundle import MANIFEST
+from telltale.capture import junit
+from telltale.capture.nodeids import NodeIds
+from telltale.model import TestOutcome, TestResult
+
+JUNIT = "artifacts/junit.xml"
+
+Stamp = tuple[int, int, int]
+"""Inode, change time in ns and size of a file: one of them differs when it was written again."""
+
+_PRUNED = frozenset({".git", ".hg", ".svn", ".venv", ".tox", ".nox", "node_modules", "__pycache__"})
+"""Folders with many files in which no report is looked for unless the glob names them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reports:
+    """The tests that a run's reports tell of."""
+
+    results: tuple[TestResult, ...] | None
+    """None when the command wrote no report."""
+    findings: tuple[str, ...] = ()
+
+
+def stamps(folder: Path, glob: str, *, without: Path) -> dict[Path, Stamp]:
+    """
+    Return the files that match the glob with what tells whether they were written again.
+
+    The glob is relative to `folder`; `**` means any number of folders.
+    Bundles, and everything below `without`, are passed over.
+    """
+    found = {}
+    for path in _matching(folder, glob, without.resolve()):
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        found[path] = (status.st_ino, status.st_ctime_ns, status.st_size)
+    return found
+
+
+def collect(
+    folder: Path,
+    glob: str,
+    before: Mapping[Path, Stamp],
+    *,
+    bundle: Path,
+    without: Path,
+    roots: Sequence[Path],
+) -> Reports:
+    """Read the reports written since `before`, and keep them in the bundle as `artifacts/junit.xml`."""
+    now = stamps(folder, glob, without=without)
+    fresh = [path for path in sorted(now) if before.get(path) != now[path]]
+    stale = [path for path in sorted(now) if before.get(path) == now[path]]
+    findings = [
+        f"{_name(path, folder)} matches --junit but is older than this run: not read"
+        for path in stale[:20]
+    ]
+    if not fresh:
+        findings.append(
+            f"no JUnit file matching {glob!r} was written: no test is counted;"
+            " let the command write one, as in pytest --junitxml=junit.xml"
+        )
+        return Reports(results=None, findings=tuple(findings))
+    _keep(fresh, bundle / JUNIT)
+    results: list[TestResult] = []
+    nodeids = NodeIds(roots)
+    for path in fresh:
+        report = junit.read(path)
+        results += [_result(case, nodeids) for case in report.cases]
+        findings += _say(_name(path, folder), report, results)
+    return Reports(results=tuple(results), findings=tuple(findings))
+
+
+def _result(case: junit.Case, nodeids: NodeIds) -> TestResult:
+    nodeid = ""
+    if case.classname or case.name:
+        nodeid = nodeids.nodeid(case.classname, case.name, case.file)
+    return TestResult(
+        nodeid=nodeid,
+        outcome=case.outcome,
+        duration_s=case.duration_s,
+        message=case.message,
+        text=case.text,
+    )
+
+
+def _say(name: str, report: junit.Report, results: Sequence[TestResult]) -> Iterator[str]:
+    count = len(report.cases)
+    if report.problem:
+        yield f"{name} could not be read to its end ({report.problem}): {count} tests were read"
+    rerun = sum(case.rerun for case in report.cases)
+    if rerun:
+        yield f"{name}: {rerun} tests passed only when they were run again"
+    if any(result.outcome is TestOutcome.INTERRUPTED for result in results[len(results) - count :]):
+        yield f"{name}: a test had started and has no result: the run was interrupted in it"
+
+
+def _keep(paths: Sequence[Path], target: Path) -> None:
+    if len(paths) == 1:
+        shutil.copyfile(paths[0], target)
+    else:
+        junit.merge(paths, target)
+
+
+def _matching(folder: Path, glob: str, without: Path) -> Iterator[Path]:
+    pattern = PurePosixPath(glob)
+    if pattern.is_absolute():
+        folder, pattern = Path("/"), pattern.relative_to("/")
+    yield from _match(folder, pattern.parts, without)
+
+
+def _match(folder: Path, parts: Sequence[str], without: Path) -> Iterator[Path]:
+    """Yield the files below the folder that the parts of a glob describe, each once."""
+    first, rest = parts[0], parts[1:]
+    if first == "**":
+        seen: set[Path] = set()
+        for inner in _folders(folder, without):
+            for path in _match(inner, rest or ("*",), without):
+                if path not in seen:
+                    seen.add(path)
+                    yield path
+    elif not any(sign in first for sign in "*?["):
+        yield from _step(folder / first, rest, without)
+    else:
+        for name in _names(folder):
+            if fnmatch.fnmatchcase(name, first):
+                yield from _step(folder / name, rest, without)
+
+
+def _step(path: Path, rest: Sequence[str], without: Path) -> Iterator[Path]:
+    if rest:
+        if path.is_dir():
+            yield from _match(path, rest, without)
+    elif path.is_file() and not _in_bundle(path, without):
+        yield path
+
+
+def _folders(top: Path, without: Path) -> Iterator[Path]:
+    for folder, names, files in os.walk(top):
+        if MANIFEST in files or Path(folder) == without:
+            names.clear()
+            continue
+        yield Path(folder)
+        names[:] = sorted(
+            name
+            for name in names
+            if name not in _PRUNED and not Path(folder, name, "pyvenv.cfg").exists()
+        )
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return []
+
+
+def _in_bundle(path: Path, without: Path) -> bool:
+    resolved = path.resolve()
+    return without in resolved.parents or (resolved.parent.parent / MANIFEST).exists()
+
+
+def _name(path: Path, folder: Path) -> str:
+    return os.path.relpath(path, folder)

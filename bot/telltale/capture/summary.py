@@ -1,0 +1,182 @@
+"""`analysis/summary.md`: the run for people, in ASCII, every figure from the bundle's own files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+
+from telltale.capture import shell
+from telltale.model import Evidence, Failure, Outcome, TestResult
+
+_SLOWEST = 10
+_FAILURES = 20
+_TEXT_LINES = 40
+
+
+def render(evidence: Evidence, tests: Sequence[TestResult]) -> str:
+    """Return the summary as Markdown; what is not ASCII is escaped as Python does it."""
+    parts = [
+        *_head(evidence),
+        *_figures(evidence),
+        *_findings(evidence),
+        *_failures(evidence),
+        *_slowest(tests),
+        *_host(evidence),
+    ]
+    text = "\n".join(parts).rstrip("\n") + "\n"
+    return text.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people read them, as in `0.123 s`, `12.3 s` or `15 min 05 s`."""
+    if seconds < 1:
+        return f"{seconds:.3f} s"
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def size(count: int) -> str:
+    """Return bytes as people read them, as in `210.5 MiB`."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def _head(evidence: Evidence) -> Iterator[str]:
+    yield f"# {_text(evidence.name)}: {_OUTCOMES[evidence.outcome]}"
+    yield ""
+    yield _fence(_command(evidence.command.argv))
+    yield ""
+
+
+_OUTCOMES = {
+    Outcome.RUNNING: "running",
+    Outcome.PASSED: "passed",
+    Outcome.FAILED: "failed",
+    Outcome.TIMED_OUT: "killed at its time limit",
+    Outcome.CRASHED: "crashed",
+    Outcome.INTERRUPTED: "interrupted",
+    Outcome.ERROR: "could not be run",
+}
+
+
+def _figures(evidence: Evidence) -> Iterator[str]:
+    resources, tests = evidence.resources, evidence.tests
+    rows: list[tuple[str, str]] = [
+        ("Exit code", "-" if evidence.exit_code is None else str(evidence.exit_code)),
+        ("Wall time", "-" if evidence.elapsed_s is None else duration(evidence.elapsed_s)),
+    ]
+    if resources.user_s is not None and resources.system_s is not None:
+        rows.append(
+            (
+                "CPU time",
+                f"{duration(resources.user_s)} user, {duration(resources.system_s)} system",
+            )
+        )
+    if resources.cpu_percent is not None:
+        rows.append(("CPU", f"{resources.cpu_percent:g} %"))
+    if resources.max_rss_bytes is not None:
+        rows.append(("Peak memory, largest process", size(resources.max_rss_bytes)))
+    if resources.tree_peak_rss_bytes is not None:
+        rows.append(("Peak memory, all processes", size(resources.tree_peak_rss_bytes)))
+    if tests is not None:
+        named = ("passed", "failed", "errors", "skipped", "interrupted")
+        each = [f"{getattr(tests, name)} {name}" for name in named if getattr(tests, name)]
+        rows.append(("Tests", f"{tests.total}: {', '.join(each)}" if each else "0"))
+    yield "| Figure | Value |"
+    yield "| --- | ---: |"
+    yield from (f"| {name} | {value} |" for name, value in rows)
+    yield ""
+
+
+def _findings(evidence: Evidence) -> Iterator[str]:
+    if evidence.findings:
+        yield "## Findings"
+        yield ""
+        yield from (f"- {_text(finding)}" for finding in evidence.findings)
+        yield ""
+
+
+def _failures(evidence: Evidence) -> Iterator[str]:
+    if not evidence.failures:
+        return
+    yield f"## Failures ({len(evidence.failures)})"
+    yield ""
+    for failure in evidence.failures[:_FAILURES]:
+        yield from _failure(failure)
+    if len(evidence.failures) > _FAILURES:
+        yield f"{len(evidence.failures) - _FAILURES} more are in evidence.json."
+        yield ""
+
+
+def _failure(failure: Failure) -> Iterator[str]:
+    yield f"### {_code(failure.nodeid) if failure.nodeid else 'The run itself'}"
+    yield ""
+    yield f"`{failure.kind.value}`, signature `{failure.signature}`"
+    yield ""
+    lines = (failure.text or failure.message).splitlines()
+    if len(lines) > _TEXT_LINES:
+        lines = [f"[... {len(lines) - _TEXT_LINES} lines left out ...]", *lines[-_TEXT_LINES:]]
+    yield _fence("\n".join(lines))
+    yield ""
+
+
+def _slowest(tests: Sequence[TestResult]) -> Iterator[str]:
+    slowest = sorted(tests, key=lambda test: -test.duration_s)[:_SLOWEST]
+    slowest = [test for test in slowest if test.duration_s > 0]
+    if not slowest:
+        return
+    yield "## Slowest tests"
+    yield ""
+    yield "| Test | Outcome | Wall time |"
+    yield "| --- | --- | ---: |"
+    for test in slowest:
+        name = test.nodeid or "(interrupted)"
+        yield f"| {_code(name)} | {test.outcome.value} | {duration(test.duration_s)} |"
+    yield ""
+
+
+def _host(evidence: Evidence) -> Iterator[str]:
+    parts = evidence.host.parts
+    yield "## Where it ran"
+    yield ""
+    if evidence.source.sha:
+        state = {True: ", with changes", False: "", None: ""}[evidence.source.dirty]
+        yield f"- Code: `{evidence.source.sha}`{state}"
+    if evidence.host.fingerprint:
+        yield f"- Host fingerprint: `{evidence.host.fingerprint}`"
+    yield from (f"- {key}: {_text(value)}" for key, value in parts.items())
+    yield f"- Started: {evidence.started_at}"
+    yield ""
+
+
+def _text(text: str) -> str:
+    """Return text that Markdown shows as it is."""
+    one_line = " ".join(text.split())
+    return re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", one_line)
+
+
+def _code(text: str) -> str:
+    """Return an inline code span that holds in a table too."""
+    one_line = " ".join(text.split()).replace("|", "\\|")
+    ticks = "`" * (1 + max((len(run) for run in re.findall(r"`+", one_line)), default=0))
+    space = " " if "`" in one_line else ""
+    return f"{ticks}{space}{one_line}{space}{ticks}"
+
+
+def _fence(text: str) -> str:
+    """Return a code block that nothing in the text can end."""
+    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
+    return f"{ticks}text\n{text}\n{ticks}"
+
+
+def _command(argv: Sequence[str]) -> str:
+    return shell.text(argv) or shlex.join(argv)

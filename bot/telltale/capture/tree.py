@@ -1,0 +1,126 @@
+"""
+The process tree below this process, as /proc tells it.
+
+Source: proc_pid_stat(5). On systems without /proc every answer is empty.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One process at one moment."""
+
+    pid: int
+    ppid: int
+    name: str
+    """The kernel's 15 characters of it."""
+    state: str
+    """`R`, `S`, `D`, `T`, `Z`, ... as in ps(1)."""
+    cpu_s: float
+    """User and system time of it and of the children it has waited for."""
+    rss_bytes: int
+
+    @property
+    def dead(self) -> bool:
+        """Whether it has ended and only waits for its parent to notice."""
+        return self.state in {"Z", "X"}
+
+
+def below(root: int, *, without: Collection[int] = ()) -> list[Process]:
+    """Return the living and dead descendants of `root`, parents first, without some children's trees."""
+    offspring: dict[int, list[Process]] = {}
+    for process in _all():
+        offspring.setdefault(process.ppid, []).append(process)
+    found = [each for each in offspring.get(root, ()) if each.pid not in without]
+    # The list grows while it is walked: that is what makes it breadth first.
+    for process in found:
+        found.extend(offspring.get(process.pid, ()))
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """Return the process ids of the children of `pid`, dead ones included."""
+    try:
+        text = _read(f"/proc/{pid}/task/{pid}/children")
+    except OSError:
+        # The kernel was built without CONFIG_PROC_CHILDREN.
+        return [process.pid for process in _all() if process.ppid == pid]
+    return [int(word) for word in text.split()]
+
+
+def command_line(pid: int) -> str:
+    """Return the process's arguments as one line, empty when it has none or is gone."""
+    try:
+        return _read(f"/proc/{pid}/cmdline").replace(b"\0", b" ").decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def detail(pid: int, name: str) -> str:
+    """Return a file of `/proc/PID`, empty when it cannot be read; `name` may lie below it."""
+    try:
+        return _read(f"/proc/{pid}/{name}").decode("utf-8", "replace").strip("\0\n")
+    except OSError:
+        return ""
+
+
+def threads(pid: int) -> list[int]:
+    """Return the ids of the process's threads, the first one first."""
+    try:
+        return sorted(int(name) for name in os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208
+    except OSError:
+        return []
+
+
+def _all() -> Iterator[Process]:
+    try:
+        names = os.listdir("/proc")  # noqa: PTH208
+    except OSError:
+        return
+    for name in names:
+        if name.isdecimal():
+            try:
+                yield _parse(_read(f"/proc/{name}/stat"))
+            except (OSError, ValueError, IndexError):
+                continue  # it ended meanwhile
+
+
+def _parse(stat: bytes) -> Process:
+    # The name is in parentheses and may itself hold spaces and parentheses.
+    head, _, rest = stat.rpartition(b")")
+    pid, _, name = head.partition(b" (")
+    fields = rest.split()
+    return Process(
+        pid=int(pid),
+        ppid=int(fields[1]),
+        name=name.decode("utf-8", "replace"),
+        state=fields[0].decode("ascii"),
+        cpu_s=sum(map(int, fields[11:15])) * _TICK_S,
+        rss_bytes=int(fields[21]) * _PAGE,
+    )
+
+
+def _read(path: str) -> bytes:
+    # Not pathlib: this runs for every process, every second, beside the tests.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = []
+        while part := os.read(descriptor, 65536):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
+
+
+def available() -> bool:
+    """Whether this system has a /proc that tells processes."""
+    return Path("/proc/self/stat").exists()

@@ -1,0 +1,149 @@
+"""`telltale profile-tests`: run a test command under measurement and keep an evidence bundle."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+
+from telltale import bundle, gha
+from telltale.capture import failures, reports, shell, summary
+from telltale.capture.command import Ended
+from telltale.capture.recording import Plan, Recording
+from telltale.capture.reports import Stamp
+from telltale.capture.signals import Signals
+from telltale.errors import UsageError
+from telltale.model import BundleKind, Evidence, Outcome
+from telltale.options import Invocation
+
+_DEFAULT_GLOB = "**/*junit*.xml"
+
+
+def run(invocation: Invocation) -> int:
+    """
+    Run the command and return its own status: 128+N after signal N, 124 at the time limit.
+
+    What goes wrong in Telltale after the command has started is said on
+    stderr and never changes the status.
+    """
+    plan = read_plan(invocation)
+    glob = invocation.text("junit") or _DEFAULT_GLOB
+    with Signals() as signals:
+        recording = Recording(plan, datetime.now(timezone.utc))
+        announce(recording, invocation)
+        recording.describe()
+        before = recording.attempt("older JUnit files", lambda: stamps(plan, glob)) or {}
+        ended = recording.run(signals)
+        try:
+            evidence = conclude(recording, ended, glob, before)
+            tell(recording, evidence, ended, invocation)
+        except Exception as error:  # noqa: BLE001  # the command's status goes first
+            message = f"the bundle in {recording.folder} is not complete: {error}"
+            print(gha.error_line(message, invocation.environ), file=sys.stderr)
+    return ended.status
+
+
+def read_plan(invocation: Invocation) -> Plan:
+    """Return what to run; `UsageError` says which option makes no sense."""
+    text = invocation.text("command")
+    if bool(text.strip()) == bool(invocation.command):
+        raise UsageError(
+            "profile-tests: give either --command 'TEXT' or `-- COMMAND ...`"
+            f"{', not both' if text else ''}; as in telltale profile-tests -- pytest -q"
+        )
+    cwd = Path(invocation.text("working-directory") or ".")
+    if not cwd.is_dir():
+        raise UsageError(f"--working-directory: there is no folder {cwd}")
+    return Plan(
+        kind=BundleKind.TESTS,
+        name=invocation.text("name") or "tests",
+        argv=invocation.command or shell.argv(text),
+        cwd=cwd.absolute(),
+        out=invocation.path("out"),
+        overrides=invocation.pairs("env"),
+        timeout_s=invocation.seconds("timeout"),
+        environ=invocation.environ,
+    )
+
+
+def announce(recording: Recording, invocation: Invocation) -> None:
+    """Set the outputs that the upload needs, before anything can go wrong."""
+    gha.set_outputs(
+        invocation.environ,
+        bundle=str(recording.folder),
+        artifact=artifact_name(invocation),
+    )
+
+
+def artifact_name(invocation: Invocation) -> str:
+    """Return `--artifact-name`, or one that is unique by job, name and attempt."""
+    if given := invocation.text("artifact-name"):
+        return given
+    context = gha.context(invocation.environ)
+    named = "-".join(filter(None, (context.job, invocation.text("name"))))
+    safe = bundle.path_safe(named)
+    if safe != named:
+        # `py 3.12` and `py/3.12` are two names, and so must their artifacts be.
+        safe = f"{safe}-{hashlib.sha256(named.encode()).hexdigest()[:6]}"
+    return f"telltale-{safe}-{context.run_attempt}"
+
+
+def stamps(plan: Plan, glob: str) -> Mapping[Path, Stamp]:
+    """Return the JUnit files that are there already."""
+    return reports.stamps(plan.cwd, glob, without=plan.out.absolute())
+
+
+def conclude(
+    recording: Recording, ended: Ended, glob: str, before: Mapping[Path, Stamp]
+) -> Evidence:
+    """Read what the command left, name its failures, and complete the bundle."""
+    plan = recording.plan
+    recording.measure(ended)
+    if ended.outcome not in {Outcome.INTERRUPTED, Outcome.ERROR}:
+        recording.look_again()
+    found = recording.attempt(
+        "the test report",
+        lambda: reports.collect(
+            plan.cwd,
+            glob,
+            before,
+            bundle=recording.folder,
+            without=plan.out.absolute(),
+            roots=recording.roots,
+        ),
+    )
+    results = found.results if found else None
+    if found and ended.outcome is not Outcome.ERROR:
+        recording.findings += found.findings
+    recording.findings += failures.disagreements(results, ended)
+    if results is not None:
+        bundle.write_tests(recording.folder, results, source="junit")
+    log = recording.folder / "logs/output.log"
+    named = recording.attempt(
+        "the failures' names", lambda: failures.name_all(results or (), ended, log)
+    )
+    recording.finish(tests=results, failures=named or ())
+    return recording.evidence
+
+
+def tell(recording: Recording, evidence: Evidence, ended: Ended, invocation: Invocation) -> None:
+    """Say how it went: the step's outputs, its summary, and one line."""
+    environ = invocation.environ
+    bad = [failure.nodeid for failure in evidence.failures if failure.nodeid]
+    gha.set_outputs(
+        environ,
+        outcome=evidence.outcome.value,
+        exit_code=str(ended.status),
+        elapsed=f"{ended.elapsed_s:.3f}",
+        failed_tests="\n".join(bad),
+    )
+    path = recording.folder / "analysis/summary.md"
+    gha.add_summary(environ, path.read_text(encoding="ascii"))
+    tests = f", {evidence.tests.total} tests" if evidence.tests else ""
+    print(
+        f"telltale: {evidence.outcome.value} in {summary.duration(ended.elapsed_s)}{tests};"
+        f" bundle: {recording.folder}",
+        file=sys.stderr,
+    )
