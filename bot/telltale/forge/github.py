@@ -152,7 +152,8 @@ class GitHubForge:
         """Delete a comment; one that is gone already is no error."""
         purpose = Purpose(what="delete our second comment", needs="pull-requests: write")
         path = f"/issues/comments/{comment_id}"
-        result = self._wire.ask(Request(method="DELETE", path=path, purpose=purpose))
+        request = Request(method="DELETE", path=path, purpose=purpose, answered=False)
+        result = self._wire.ask(request)
         if isinstance(result, Fault) and result.status != 404:
             raise faults.error_of(result, purpose)
 
@@ -235,7 +236,7 @@ class GitHubForge:
         if artifact.expired:
             raise ForgeError(f"GitHub: cannot {purpose.what}: it has expired; run the tests again")
         part = to.with_name(f"{to.name}.part")
-        request = Request(method="GET", path=path, purpose=purpose)
+        request = Request(method="GET", path=path, purpose=purpose, answered=False)
         try:
             attempt = 0
             while (fault := self._stream(request, part, artifact, limit_bytes)) is not None:

@@ -58,6 +58,8 @@ class Request:
     purpose: Purpose
     parameters: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    answered: bool = True
+    """Whether a success has a body; a deletion and a redirection have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +183,7 @@ class Wire:
             )
         except faults.CAUGHT as error:
             return faults.classify(error, now=time.time())
-        if request.method != "DELETE" and "location" not in headers and not _is_json(data):
+        if request.answered and not _is_json(data):
             return Fault(sort=FaultSort.BROKEN, status=0, message="the answer is not JSON")
         return Answer(headers=headers, data=data)
 

@@ -100,6 +100,8 @@ def _of_workflow_run(context: Context, forge: Forge | None) -> Origin:
     # No head repository: the fork was deleted in the meantime.
     fork = not _same(head_repository, context.repository)
     sha = _head_of_run(context, event)
+    attempt = _number(context, "workflow_run", "run_attempt")
+    page = str(run.get("html_url") or "")
     pull = None
     if event in PULL_REQUEST_EVENTS and forge is not None and head_repository:
         pull = _pull_of(forge, context, head_repository, branch, sha)
@@ -109,11 +111,11 @@ def _of_workflow_run(context: Context, forge: Forge | None) -> Origin:
         branch=branch,
         event=event,
         run_id=_number(context, "workflow_run", "id"),
-        run_attempt=_number(context, "workflow_run", "run_attempt"),
+        run_attempt=attempt,
         pull_request=pull.number if pull else None,
         fork=fork,
         default_branch=not fork and event in BRANCH_EVENTS and branch == _default(context),
-        url=str(run.get("html_url") or ""),
+        url=f"{page}/attempts/{attempt}" if page else "",
     )
 
 
