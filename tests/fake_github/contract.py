@@ -196,34 +196,32 @@ def _forbid_unknown_fields(description: Json) -> None:
 
 def _correct(description: Json) -> None:
     """Where the description and the real GitHub differ, GitHub is right."""
+    schemas = description["components"]["schemas"]
     error = "#/components/schemas/{}"
     for operation in _operations(description):
         # Any route can answer these; the description names them for some.
         for status, schema in UNDOCUMENTED.items():
             content = {"application/json": {"schema": {"$ref": error.format(schema)}}}
             operation["responses"].setdefault(status, {"description": "", "content": content})
-    for node in _nodes(description):
-        # A nullable enumeration has to list null for a JSON schema validator to allow it.
-        if node.get("nullable") and isinstance(node.get("enum"), list):
-            node["enum"] = [*node["enum"], None]
-        # A folder's contents are told apart by a field that a list cannot have.
-        if "array" in node.get("discriminator", {}).get("mapping", {}):
-            del node["discriminator"]
-    schemas = description["components"]["schemas"]
     for name in ("pull-request", "pull-request-simple"):
         if name in schemas:
             # The head's repository is null once the fork is deleted.
             head = schemas[name]["properties"]["head"]["properties"]
-            nothing = {"type": "object", "nullable": True, "enum": [None]}
-            head["repo"] = {"oneOf": [head["repo"], nothing]}
+            head["repo"] = {"nullable": True, "oneOf": [head["repo"]]}
     labels = description["paths"].get("/repos/{owner}/{repo}/issues/{issue_number}/labels", {})
-    for method in ("post", "put"):
-        if method in labels:
-            # A bare list of names is documented in the text, and what PyGithub sends.
-            schema = labels[method]["requestBody"]["content"]["application/json"]["schema"]
-            schema["oneOf"].append({"type": "array", "minItems": 1, "items": {"type": "string"}})
-    validation = schemas["validation-error"]["properties"]["errors"]["items"]
+    if "post" in labels:
+        # A bare list of names is documented in the text, and what PyGithub sends.
+        body = labels["post"]["requestBody"]["content"]["application/json"]["schema"]
+        body["oneOf"].append({"type": "array", "minItems": 1, "items": {"type": "string"}})
     # Some routes answer plain sentences in the list of errors (schema validation-error-simple).
-    schemas["validation-error"]["properties"]["errors"]["items"] = {
-        "oneOf": [validation, {"type": "string"}]
-    }
+    errors = schemas["validation-error"]["properties"]["errors"]
+    errors["items"] = {"oneOf": [errors["items"], {"type": "string"}]}
+    for node in _nodes(description):
+        # `nullable` alone does not let null through an enumeration or a choice of schemas.
+        if node.get("nullable") and isinstance(node.get("enum"), list):
+            node["enum"] = [*node["enum"], None]
+        if node.get("nullable") and isinstance(node.get("oneOf"), list):
+            node["oneOf"] = [*node["oneOf"], {"type": "object", "nullable": True, "enum": [None]}]
+        # A folder's contents are told apart by a field that a list cannot have.
+        if "array" in node.get("discriminator", {}).get("mapping", {}):
+            del node["discriminator"]

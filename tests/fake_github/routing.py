@@ -67,8 +67,15 @@ class Call:
             raise not_found()
         return run
 
+    def not_empty(self) -> None:
+        """Bring the repository up to date; raise when it has no commits at all."""
+        self.world.sync(self.repo)
+        if not self.repo.commits:
+            raise ApiError(409, "Git Repository is empty.")
+
     def commit(self, ref: str) -> Commit:
         """A commit by SHA, branch or tag."""
+        self.not_empty()
         commit = self.world.resolve(self.repo, ref)
         if commit is None:
             raise ApiError(422, f"No commit found for SHA: {ref}")

@@ -60,6 +60,7 @@ class Commit:
     """The whole tree, by path."""
     tree_sha: str
     author: str
+    """A login in made-up commits, a name in those of a real repository."""
     email: str
     date: datetime
 

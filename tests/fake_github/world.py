@@ -176,26 +176,43 @@ class World:
     def sync(self, repo: Repo) -> None:
         """Read what was pushed to the real repository since, and move pull requests along."""
         if gitdata.sync(repo):
-            for name, sha in list(repo.refs.items()):
+            main = f"refs/heads/{repo.default_branch}"
+            # What was merged is closed first; a later push to its branch changes nothing then.
+            for name, sha in sorted(repo.refs.items(), key=lambda item: item[0] != main):
                 if name.startswith("refs/heads/"):
                     self.branch_moved(repo, name.removeprefix("refs/heads/"), sha)
             self.changed()
 
     def branch_moved(self, repo: Repo, branch: str, sha: str) -> None:
-        """Move the open pull requests from this branch to its new tip."""
+        """Let the pull requests follow a branch's new tip: those from it, and those into it."""
         for there in self.repos.values():
             for issue in there.pulls.values():
                 pull = issue.pull
-                if (
-                    pull
-                    and issue.state == "open"
-                    and (pull.head_repo, pull.head_ref) == (repo.full_name, branch)
-                    and pull.head_sha != sha
-                ):
-                    there.commits.update(repo.commits)
-                    pull.head_sha = sha
-                    self.test_merge(there, issue)
-                    issue.updated_at = self.clock.now()
+                if pull is None or issue.state != "open":
+                    continue
+                if (pull.head_repo, pull.head_ref) == (repo.full_name, branch):
+                    self._head_moved(repo, there, issue, sha)
+                if (there.full_name, pull.base_ref) == (repo.full_name, branch):
+                    self._base_moved(there, issue, sha)
+
+    def _head_moved(self, source: Repo, repo: Repo, issue: Issue, sha: str) -> None:
+        assert issue.pull is not None
+        if issue.pull.head_sha != sha:
+            repo.commits.update(source.commits)
+            issue.pull.head_sha = sha
+            self.test_merge(repo, issue)
+            issue.updated_at = self.clock.now()
+
+    def _base_moved(self, repo: Repo, issue: Issue, sha: str) -> None:
+        """A pull request whose commits are in its base is merged, however they came there."""
+        pull = issue.pull
+        assert pull is not None
+        own = gitdata.only_in(repo, pull.head_sha, pull.base_sha)
+        if own and pull.head_sha in {commit.sha for commit in gitdata.ancestors(repo, sha)}:
+            pull.merge_commit_sha = sha
+            pull.merged_by = issue.closed_by = issue.user
+            pull.merged_at = issue.closed_at = issue.updated_at = self.clock.now()
+            issue.state = "closed"
 
     def test_merge(self, repo: Repo, issue: Issue) -> None:
         """Renew `refs/pull/N/head` and `refs/pull/N/merge` of an open pull request."""

@@ -557,6 +557,16 @@ class TestPullRequests:
         assert (found["number"], found["state"]) == (1, "closed")
         assert call("GET", f"{REPO}/pulls/1").json()["merged"]
 
+    def test_one_whose_commits_came_into_the_base_is_merged(
+        self, github: FakeGitHub, call: Client
+    ) -> None:
+        pull = github.open_pull(1).pull
+        assert pull is not None
+        merge = github.push(parents=[github.repo.refs["refs/heads/main"], pull.head_sha]).sha
+        shown = call("GET", f"{REPO}/pulls/1").json()
+        assert (shown["state"], shown["merged"]) == ("closed", True)
+        assert shown["merge_commit_sha"] == merge
+
     def test_a_deleted_fork_leaves_its_pull_request(self, github: FakeGitHub, call: Client) -> None:
         github.open_pull(1, fork="mallory/demo")
         github.delete_fork("mallory/demo")
@@ -650,6 +660,27 @@ class TestGit:
         assert call("GET", f"{REPO}/git/ref/heads/telltale/x").json()["object"]["sha"] == sha
         assert call("DELETE", f"{REPO}/git/refs/heads/telltale/x").status_code == 204
         assert call("GET", f"{REPO}/git/ref/heads/telltale/x").status_code == 404
+
+    def test_nothing_made_up_is_pushed_there(
+        self, github: FakeGitHub, git: Callable[..., str], tmp_path: Path
+    ) -> None:
+        github.use_git(tmp_path / "bare")
+        before = git("ls-remote", str(tmp_path / "bare"))
+        with pytest.raises(ValueError, match="is a real repository: push to"):
+            github.push()
+        assert git("ls-remote", str(tmp_path / "bare")) == before
+
+    def test_a_repository_without_commits_answers_409(
+        self, github: FakeGitHub, call: Client, tmp_path: Path
+    ) -> None:
+        subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "empty")], check=True)
+        github.use_git(tmp_path / "empty")
+        for path in ("/commits", "/git/ref/heads/main"):
+            refused = call("GET", REPO + path)
+            assert (refused.status_code, refused.json()["message"]) == (
+                409,
+                "Git Repository is empty.",
+            )
 
     def test_a_branch_moves_forward_unless_forced(self, github: FakeGitHub, call: Client) -> None:
         first = github.push().sha

@@ -16,7 +16,7 @@ REF = f"{REPO}/git/refs/{{ref}}"
 
 @route("GET", f"{REPO}/git/ref/{{ref}}", READ)
 def get_ref(call: Call) -> Response:
-    call.world.sync(call.repo)
+    call.not_empty()
     name = f"refs/{call.request.params['ref']}"
     if name not in call.repo.refs:
         raise not_found()
@@ -25,7 +25,7 @@ def get_ref(call: Call) -> Response:
 
 @route("GET", f"{REPO}/git/matching-refs/{{ref}}", READ)
 def list_matching_refs(call: Call) -> Response:
-    call.world.sync(call.repo)
+    call.not_empty()
     prefix = f"refs/{call.request.params['ref']}"
     found = sorted(item for item in call.repo.refs.items() if item[0].startswith(prefix))
     shown, headers = page(call.request, found)
@@ -34,7 +34,7 @@ def list_matching_refs(call: Call) -> Response:
 
 @route("POST", f"{REPO}/git/refs", WRITE)
 def create_ref(call: Call) -> Response:
-    call.world.sync(call.repo)
+    call.not_empty()
     name, sha = str(call.request.json["ref"]), str(call.request.json["sha"])
     if not re.fullmatch(r"refs/[^/]+/.+", name):
         raise ApiError(422, "Reference name must start with 'refs/' and contain at least one '/'.")
@@ -67,7 +67,7 @@ def delete_ref(call: Call) -> Response:
 
 
 def _existing(call: Call) -> str:
-    call.world.sync(call.repo)
+    call.not_empty()
     name = f"refs/{call.request.params['ref']}"
     if name not in call.repo.refs:
         raise ApiError(422, "Reference does not exist")
@@ -81,7 +81,7 @@ def _check_object(call: Call, sha: str) -> None:
 
 @route("GET", f"{REPO}/git/commits/{{commit_sha}}", READ)
 def get_git_commit(call: Call) -> Response:
-    call.world.sync(call.repo)
+    call.not_empty()
     commit = call.repo.commits.get(call.request.params["commit_sha"])
     if commit is None:
         raise not_found()
@@ -91,6 +91,7 @@ def get_git_commit(call: Call) -> Response:
 @route("GET", f"{REPO}/git/trees/{{tree_sha}}", READ)
 def get_tree(call: Call) -> Response:
     """A tree by its SHA, or by that or a name of a commit, whole or one level of it."""
+    call.not_empty()
     wanted = call.request.params["tree_sha"]
     commit = call.world.resolve(call.repo, wanted)
     tree = commit.tree if commit else _find_tree(call, wanted)
@@ -135,7 +136,7 @@ def _entry(call: Call, path: str, sha: str, blob: Blob | None) -> Json:
 
 @route("GET", f"{REPO}/git/blobs/{{file_sha}}", READ)
 def get_blob(call: Call) -> Response:
-    call.world.sync(call.repo)
+    call.not_empty()
     sha = call.request.params["file_sha"]
     for commit in call.repo.commits.values():
         for blob in commit.tree.values():

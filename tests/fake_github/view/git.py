@@ -33,10 +33,16 @@ class GitView(BaseView):
                 "comment_count": 0,
                 "verification": self.unverified(),
             },
-            "author": self.user(commit.author),
-            "committer": self.user(commit.author),
+            "author": self.account(commit),
+            "committer": self.account(commit),
             "parents": [self.parent(repo, sha) for sha in commit.parents],
         }
+
+    def account(self, commit: Commit) -> Json | None:
+        """Who has the commit's address; GitHub knows only its own."""
+        local, _, host = commit.email.partition("@")
+        known = host == "users.noreply.github.com"
+        return self.user(local.rpartition("+")[2]) if known else None
 
     def parent(self, repo: Repo, sha: str) -> Json:
         return {
