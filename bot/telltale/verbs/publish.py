@@ -85,6 +85,19 @@ def publish_issues(
     return tuple(_file(forge, plan, ours, label) for plan in plans)
 
 
+def known_issues(forge: Forge, *, label: str = FLAKY_LABEL) -> dict[str, IssueRef]:
+    """Return our issues by signature, the one that `publish_issues` would keep of several."""
+    found: dict[str, IssueRef] = {}
+    # Closed ones first, so that an open one takes their place; the lowest number last.
+    for issue in sorted(_our_issues(forge, label), key=lambda one: (one.state, -one.number)):
+        signature = signature_of(issue.body)
+        if signature:
+            found[signature] = IssueRef(
+                number=issue.number, url=issue.url, signature=signature, state=issue.state
+            )
+    return found
+
+
 def _publish(
     forge: Forge, number: int, head_sha: str, body: str, marker: str
 ) -> CommentResult | None:
