@@ -40,8 +40,8 @@ class Limits:
     """Failures shown with their text."""
     lines: int = 14
     """Lines of a failure's text."""
-    commands: int = 1
-    """1 or 0: whether the commands that reproduce a failure are shown."""
+    commands: int = 3
+    """Jobs whose command is shown, to run it again; with 0, no scaffold's command either."""
     further: int = 50
     """Failures after `blocks`, one row each."""
     regressions: int = 30
@@ -84,6 +84,7 @@ PARTS = (
     "problems",
     "new_failures",
     "undecided_failures",
+    "again",
     "regressions",
     "flakes",
     "known",
@@ -96,7 +97,6 @@ PARTS = (
     "changed",
     "evidence",
     "method",
-    "whole",
 )
 """Macros of `templates/report.md.j2`, in the order in which people read them."""
 
@@ -206,7 +206,7 @@ def _render(view: View, limits: Limits, cut: tuple[str, ...]) -> str:
     line = words.verdict_line(view)
     texts = [str(getattr(parts, name)(view, limits, line)) for name in PARTS]
     if cut:
-        texts.append(str(parts.left_out(cut)))
+        texts.append(str(parts.left_out(view, cut)))
     return "\n\n".join(filter(None, (text.strip("\n") for text in texts))) + "\n"
 
 

@@ -41,12 +41,12 @@ _OUR_MARKER = re.compile(r"<!--(?=\s*telltale)", re.IGNORECASE)
 _PLAIN = re.compile(
     r"(?![0-9a-f]{7,}[,;:.)…]*$)"  # GitHub links what could be a commit
     r"\(?"
-    r"(?:[A-Za-z]+(?:['-][A-Za-z]+)*|[+-]?[0-9][0-9,]*(?:\.[0-9]+)?%?)"
+    r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[A-Za-z]+(?:['-][A-Za-z]+)*|[+-]?[0-9][0-9,]*(?:\.[0-9]+)?%?)"
     r"[,;:.)…]*"
-    r"|[±×·→–—%/]"  # noqa: RUF001
+    r"|[±×·→–—%/][,;:.)]*"  # noqa: RUF001
 )
 
-_DIGIT_THEN_END = re.compile(r"([0-9])([.)])")
+_DIGIT_THEN_END = re.compile(r"(?<=[0-9])([.)])(?![0-9])")
 
 _URL = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'*+,;=%-]+")
 
@@ -60,9 +60,10 @@ def clean(text: str) -> str:
     stay. Our own hidden markers are broken, so that a text cannot pass for one.
     """
     text = _ANSI.sub("", text[:_LONGEST]).replace("\r\n", "\n").replace("\r", "\n")
-    text = "".join(
-        char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text
-    )
+    if not text.replace("\n", "").replace("\t", "").isprintable():
+        text = "".join(
+            char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text
+        )
     return _OUR_MARKER.sub("<!- -", text)
 
 
@@ -88,9 +89,10 @@ def cell(text: str, limit: int = 160) -> Markup:
     `\|` is the way out that GFM names (section 4.10); after a backslash of the
     text's own its readers differ, so there the span itself is parted.
     """
-    parts = re.split(r"(?<=\\)\|", one_line(text, limit))
-    spans = [_span(part).replace("|", Markup(r"\|")) for part in parts if part]
-    return Markup("&#124;").join(spans) or NOTHING
+    line = one_line(text, limit)
+    parts = re.split(r"(?<=\\)\|", line)
+    spans = [_span(part).replace("|", Markup(r"\|")) if part else "" for part in parts]
+    return Markup("&#124;").join(spans) if line else NOTHING
 
 
 def prose(text: str, limit: int = 400) -> Markup:
@@ -150,15 +152,20 @@ def _sentence(line: str, *, table: bool) -> Markup:
     waiting: list[str] = []
     for word in [*line.split(), ""]:
         if word and not _PLAIN.fullmatch(word):
+            # Neighbours share one span; punctuation at its end stays outside.
             waiting.append(word)
-            continue
-        if waiting:  # neighbours share one span
-            words.append(foreign(" ".join(waiting)))
+            if word[-1] not in ",;:":
+                continue
+        if waiting:
+            text = " ".join(waiting)
+            inside = text.rstrip(",;:.") or text
+            words.append(foreign(inside, len(text)) + Markup(text[len(inside) :]))  # noqa: S704
             waiting = []
-        if word:
+        if word and _PLAIN.fullmatch(word):
             # "1. " or "1) " would begin a list.
-            words.append(Markup(_DIGIT_THEN_END.sub(r"\1\\\2", word)))  # noqa: S704
-    return Markup(" ").join(words)
+            words.append(Markup(_DIGIT_THEN_END.sub(r"\\\1", word)))  # noqa: S704
+    # Nothing at all would leave "- " alone on its line, which underlines a heading.
+    return Markup(" ").join(words) or NOTHING
 
 
 def _span(line: str) -> Markup:

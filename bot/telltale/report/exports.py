@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,7 +69,9 @@ def to_json(data: ReportData) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return dataclasses, enums, mappings and tuples as dicts, values and lists."""
+    """Return dataclasses, enums, mappings and tuples as dicts, values and lists, NaN as None."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if isinstance(value, enum.Enum):
         return value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

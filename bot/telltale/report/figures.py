@@ -10,15 +10,20 @@ NONE = "–"  # noqa: RUF001
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}", re.ASCII)
 
 
-def quantity(value: float | None, unit: str) -> str:
-    """Return a figure of a `Judgement`: `unit` is `s`, `bytes`, `%` or nothing."""
+def quantity(value: float | None, unit: str, beside: float | None = None) -> str:
+    """
+    Return a figure of a `Judgement`: `unit` is `s`, `bytes`, `%` or nothing.
+
+    A spread is easier to read in the unit of the figure it stands `beside`.
+    """
     if value is None or not math.isfinite(value):
         return NONE
     if unit == "s":
-        return seconds(value)
+        in_seconds = beside is not None and beside >= 1 and value < 1
+        return f"{_digits(value)} s" if in_seconds else seconds(value)
     if unit == "bytes":
         return size(value)
-    return f"{_digits(value)} %" if unit == "%" else _digits(value)
+    return percent(value) if unit == "%" else _digits(value)
 
 
 def seconds(value: float | None) -> str:
@@ -55,13 +60,13 @@ def size(value: float | None) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Return a percentage that was measured: `187 %`."""
-    return NONE if value is None or not math.isfinite(value) else f"{value:,.0f} %"
+    """Return a percentage that was measured: `187%`."""
+    return NONE if value is None or not math.isfinite(value) else f"{value:,.0f}%"
 
 
 def rate(value: float) -> str:
-    """Return how often something happens, from a fraction: `6.6 %`, `0.31 %`, `100 %`."""
-    return f"{value * 100:.2g} %" if value < 0.995 else f"{value * 100:.0f} %"
+    """Return how often something happens, from a fraction: `6.6%`, `0.31%`, `100%`."""
+    return f"{value * 100:.2g}%" if value < 0.995 else f"{value * 100:.0f}%"
 
 
 def day(instant: str) -> str:
@@ -75,13 +80,12 @@ def minute(instant: str) -> str:
 
 
 def change(value: float | None) -> str:
-    """Return a relative change with its sign: `+14 %`, `-3.2 %`."""
+    """Return a relative change with its sign: `+14%`, `-3.2%`."""
     if value is None or not math.isfinite(value):
         return NONE
     in_percent = value * 100
     decimals = 1 if abs(in_percent) < 9.95 else 0
-    text = f"{in_percent:+,.{decimals}f} %"
-    return text.replace("-", "−")  # noqa: RUF001
+    return f"{in_percent:+,.{decimals}f}%"
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+from dataclasses import dataclass
 
 from jinja2 import Environment
 from markupsafe import Markup
@@ -18,8 +19,16 @@ from telltale.report import templating, words
 from telltale.report.data import ReportData
 from telltale.report.view import make_view
 
-TEST_ROWS = 20_000
-"""Rows of the table of all tests; a browser copes, and nobody reads more."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Most:
+    """Rows beyond which a browser gets slow and nobody reads; report.json has the rest."""
+
+    causes: int = 500
+    """For each verdict."""
+    figures: int = 2_000
+    tests: int = 20_000
+    names: int = 500
 
 
 def page(data: ReportData) -> str:
@@ -38,7 +47,7 @@ def page(data: ReportData) -> str:
                 "default-src 'none'; base-uri 'none'; form-action 'none';"
                 f" style-src '{_hash(style)}'; script-src '{_hash(script)}'"
             ),
-            test_rows=TEST_ROWS,
+            most=Most(),
         )
     )
 

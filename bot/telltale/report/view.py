@@ -8,13 +8,12 @@ bounded here: how many rows a text shows is the text's business.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from telltale.model import (
     Failure,
     FailureVerdict,
-    Flake,
     IssueRef,
     JudgedFailure,
     Judgement,
@@ -25,11 +24,13 @@ from telltale.model import (
     Verdict,
 )
 from telltale.report.data import Job, ReportData
+from telltale.report.escape import one_line
 
 _LONGEST_COMMAND = 4_000
 """Code points; nobody pastes more, and a command that was cut short must not be pasted at all."""
 
 _ENDED = frozenset({Outcome.PASSED, Outcome.FAILED})
+_UNEXPLAINED = frozenset({FailureVerdict.NEW, FailureVerdict.UNDECIDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +43,15 @@ class Group:
     jobs: tuple[str, ...]
     reasons: tuple[str, ...]
     """Distinct, in the order of the failures."""
-    flake: Flake | None
-    issue: IssueRef | None
+    failed: int
+    """Executions that ended so, in the flakes' history; 0 unless flaky."""
+    executions: int
+    """Executions in the flakes' history, whatever their outcome."""
     seen_before: bool
     """Flaky already in a run that is not part of this report, or filed."""
+    issue: IssueRef | None
     command: str
-    """Runs the scaffold, or else the first job's command again; empty when neither is known."""
+    """Runs the scaffold; empty when there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +124,8 @@ class View:
     decisive: tuple[Row, ...]
     suspects: tuple[Row, ...]
     """Advisory figures that look worse."""
+    reruns: tuple[tuple[str, str], ...]
+    """(job, command to paste) of runs with a failure that nothing explains, each command once."""
     improvements: tuple[Row, ...]
     """Decisive ones only."""
     undecided: tuple[Undecided, ...]
@@ -148,6 +154,11 @@ class View:
         return tuple(row for row in self.decisive if row.judgement.verdict is Verdict.REGRESSION)
 
     @property
+    def undecided_figures(self) -> int:
+        """How many figures of whole runs could not be judged."""
+        return sum(len(group.judgements) for group in self.undecided)
+
+    @property
     def with_artifact(self) -> tuple[Job, ...]:
         """Jobs whose evidence bundle can be downloaded."""
         return tuple(job for job in self.jobs if job.artifact)
@@ -173,15 +184,11 @@ def make_view(data: ReportData) -> View:
         for judgement in job.comparison.judgements
     ]
     decisive = [row for row in rows if not row.judgement.advisory]
-    suspects = [
-        row
-        for row in rows
-        if row.judgement.advisory and row.judgement.verdict is Verdict.REGRESSION
-    ]
+    suspects = [row for row in rows if row.judgement.advisory and _looks_worse(row.judgement)]
     states = _states(data.jobs)
     return View(
         data=data,
-        base=data.base_branch,
+        base=one_line(data.base_branch, 60),
         jobs=data.jobs,
         tests=len(states),
         passed=sum(state is TestOutcome.PASSED for state in states.values()),
@@ -192,8 +199,9 @@ def make_view(data: ReportData) -> View:
         rows=tuple(rows),
         decisive=tuple(decisive),
         suspects=tuple(sorted(suspects, key=_by_change)),
+        reruns=_reruns(data),
         improvements=tuple(row for row in decisive if row.judgement.verdict is Verdict.IMPROVEMENT),
-        undecided=_undecided(decisive),
+        undecided=_undecided(rows),
         slowest=_slowest(data.jobs),
         added=_changed([(title(job), job.comparison.added) for job in data.jobs]),
         removed=_changed([(title(job), job.comparison.removed) for job in data.jobs]),
@@ -248,32 +256,66 @@ def _groups(data: ReportData) -> tuple[Group, ...]:
 
 
 def _group(data: ReportData, members: Sequence[tuple[Job, JudgedFailure]]) -> Group:
-    first_job, first = members[0]
-    signature = first.failure.signature
+    all_judged = [judged for _, judged in members]
+    signature = all_judged[0].failure.signature
+    flakes = [judged.flake for judged in all_judged if judged.flake]
     issue = data.issues.get(signature)
-    command = data.scaffolds.get(signature, "") or first_job.reproduce
     ours = {job.comparison.head.id for job in data.jobs}
-    flakes = [judged.flake for _, judged in members if judged.flake]
     earlier = any(one.record_id not in ours for flake in flakes for one in flake.failed)
     return Group(
-        verdict=first.verdict,
-        example=first.failure,
-        tests=tuple(dict.fromkeys(judged.failure.nodeid for _, judged in members)),
-        jobs=tuple(dict.fromkeys(title(job) for job, _ in members)),
-        reasons=tuple(dict.fromkeys(judged.reason for _, judged in members if judged.reason)),
-        flake=flakes[0] if flakes else None,
-        issue=issue,
+        verdict=all_judged[0].verdict,
+        # A record keeps the texts of the first failures only.
+        example=max((judged.failure for judged in all_judged), key=lambda one: bool(one.text)),
+        tests=_tests(members, signature),
+        jobs=_distinct(title(job) for job, _ in members),
+        reasons=_distinct(judged.reason for judged in all_judged if judged.reason),
+        failed=sum(len(flake.failed) for flake in flakes),
+        executions=sum(flake.runs for flake in flakes),
         seen_before=issue is not None or earlier,
-        command=command if len(command) <= _LONGEST_COMMAND else "",
+        issue=issue,
+        command=_pasted(data.scaffolds.get(signature, "")),
     )
+
+
+def _tests(members: Sequence[tuple[Job, JudgedFailure]], signature: str) -> tuple[str, ...]:
+    # A record keeps the first failures, and of the rest the outcome and the signature.
+    named = _distinct(judged.failure.nodeid for _, judged in members)
+    jobs = {id(job): job for job, _ in members}
+    unnamed = []
+    for job in jobs.values():
+        judged = {one.failure.nodeid for one in job.comparison.failures}
+        unnamed += [
+            test.nodeid
+            for test in job.comparison.head.tests
+            if test.outcome.bad and test.signature == signature and test.nodeid not in judged
+        ]
+    return _distinct([*named, *unnamed])
+
+
+def _reruns(data: ReportData) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for job in data.jobs:
+        unclear = [one for one in job.comparison.failures if one.verdict in _UNEXPLAINED]
+        scaffolds = all(one.failure.signature in data.scaffolds for one in unclear)
+        command = _pasted(job.reproduce)
+        if command and (_cut_short(job) or not scaffolds):
+            found.setdefault(command, title(job))
+    return tuple((job, command) for command, job in found.items())
+
+
+def _pasted(command: str) -> str:
+    return command if len(command) <= _LONGEST_COMMAND else ""
+
+
+def _distinct(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
 
 
 def _died(jobs: Sequence[Job]) -> tuple[Died, ...]:
     found = []
     for job in jobs:
         head = job.comparison.head
-        speechless = head.outcome is Outcome.FAILED and not job.comparison.failures
-        if head.outcome in _ENDED and not speechless:
+        if not _cut_short(job):
             continue
         running = [t.nodeid for t in head.tests if t.outcome is TestOutcome.INTERRUPTED]
         found.append(
@@ -289,10 +331,18 @@ def _died(jobs: Sequence[Job]) -> tuple[Died, ...]:
     return tuple(found)
 
 
+def _cut_short(job: Job) -> bool:
+    head = job.comparison.head
+    some_failed = job.comparison.failures or any(test.outcome.bad for test in head.tests)
+    speechless = head.outcome is Outcome.FAILED and not some_failed
+    return head.outcome not in _ENDED or speechless
+
+
 def _undecided(rows: Sequence[Row]) -> tuple[Undecided, ...]:
     found: dict[tuple[str, str], list[Judgement]] = defaultdict(list)
     for row in rows:
-        if row.judgement.verdict is Verdict.UNDECIDED:
+        # A single test that is undecided is a suspect.
+        if row.judgement.verdict is Verdict.UNDECIDED and not row.judgement.nodeid:
             found[row.job, row.judgement.reason].append(row.judgement)
     return tuple(
         Undecided(job=job, reason=reason, judgements=tuple(judgements))
@@ -325,6 +375,12 @@ def _changed(found: Sequence[tuple[str, Sequence[str]]]) -> tuple[Changed, ...]:
         for nodeid in nodeids:
             jobs[nodeid].append(job)
     return tuple(Changed(nodeid=nodeid, jobs=tuple(of)) for nodeid, of in sorted(jobs.items()))
+
+
+def _looks_worse(judgement: Judgement) -> bool:
+    if judgement.nodeid and judgement.verdict is Verdict.UNDECIDED:
+        return (judgement.change or 0.0) > 0
+    return judgement.verdict is Verdict.REGRESSION
 
 
 def _by_change(row: Row) -> tuple[float, str, str]:

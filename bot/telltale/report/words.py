@@ -9,7 +9,7 @@ from telltale.model import FailureKind, FailureVerdict, Judgement, Outcome, Reco
 from telltale.report import figures
 from telltale.report.data import ReportData
 from telltale.report.figures import count
-from telltale.report.view import Died, Group, View
+from telltale.report.view import Died, Group, View, cpu_s
 
 KINDS: Mapping[FailureKind, str] = {
     FailureKind.ASSERTION: "assertion",
@@ -35,7 +35,7 @@ METRICS: Mapping[str, str] = {
     "cpu_s": "CPU time",
     "cpu_percent": "CPU use",
     "max_rss_bytes": "peak memory",
-    "tree_peak_rss_bytes": "peak memory of the process tree",
+    "tree_peak_rss_bytes": "peak memory of the tree",
     "major_faults": "major page faults",
     "minor_faults": "minor page faults",
     "voluntary_switches": "voluntary context switches",
@@ -160,9 +160,25 @@ def how_far(died: Died) -> str:
         known.append(f"It ran for {figures.seconds(died.record.resources.wall_s)}.")
     if died.ended:
         known.append(f"{count(died.ended, 'test')} had ended.")
+    if died.record.resources.cpu_percent is not None:
+        known.append(f"CPU use {figures.percent(died.record.resources.cpu_percent)}.")
     if died.record.resources.max_rss_bytes is not None:
         known.append(f"Peak memory {figures.size(died.record.resources.max_rss_bytes)}.")
     return " ".join(known)
+
+
+def resources_line(view: View) -> str:
+    """Return what the only job used, or of how many jobs the table tells."""
+    if len(view.jobs) != 1:
+        return f"Resources of {count(len(view.jobs), 'job')}"
+    used = view.jobs[0].comparison.head.resources
+    known = (
+        (used.wall_s, f"{figures.seconds(used.wall_s)} wall"),
+        (cpu_s(used), f"{figures.seconds(cpu_s(used))} CPU"),
+        (used.max_rss_bytes, f"{figures.size(used.max_rss_bytes)} peak memory"),
+    )
+    listed = ", ".join(text for value, text in known if value is not None)
+    return f"Resources: {listed}" if listed else "Resources"
 
 
 def _signal(head: Record) -> str:
@@ -185,7 +201,9 @@ def _failed(view: View) -> list[str]:
     return [
         *_causes(view.failures(FailureVerdict.NEW), "new failure", "new failures"),
         *_causes(
-            view.failures(FailureVerdict.UNDECIDED), "undecided failure", "undecided failures"
+            view.failures(FailureVerdict.UNDECIDED),
+            "failure without history",
+            "failures without history",
         ),
     ]
 
@@ -224,18 +242,25 @@ def _all_pass(view: View) -> str:
 
 def _compared(view: View) -> str:
     if not view.baselines:
-        return "nothing to compare with yet"
+        reasons = [reason for reason, _ in view.baseline_reasons]
+        why = f" ({reasons[0]})" if len(reasons) == 1 else ""
+        return f"nothing to compare with yet{why}"
+    rows = [row.judgement for row in view.decisive]
+    undecided = [row for row in rows if row.verdict is Verdict.UNDECIDED]
+    if rows and len(undecided) == len(rows):
+        reasons = list(dict.fromkeys(row.reason for row in rows))
+        why = f": {reasons[0]}" if len(reasons) == 1 else ""
+        return f"{_listed(rows)} undecided{why}"
     fewest, most = min(view.baselines), max(view.baselines)
     runs = f"{fewest} to {most} runs" if fewest != most else count(most, "run")
     against = f"against {runs}" + (f" of {view.base}" if view.base else "")
-    decided = [
-        row.judgement for row in view.decisive if row.judgement.verdict is not Verdict.UNDECIDED
-    ]
-    if not decided:
-        return f"too little history for a verdict on CPU time and memory ({count(most, 'run')})"
-    better = len(view.improvements)
-    if better:
-        return f"{count(better, 'improvement')} {against}"
-    names = list(dict.fromkeys(metric(judgement.metric) for judgement in decided))
-    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"{listed} unchanged {against}"
+    if view.improvements:
+        return f"{count(len(view.improvements), 'improvement')} {against}"
+    if not rows:
+        return ""
+    return f"{_listed([row for row in rows if row not in undecided])} unchanged {against}"
+
+
+def _listed(judgements: Sequence[Judgement]) -> str:
+    *most, last = dict.fromkeys(metric(judgement.metric) for judgement in judgements)
+    return f"{', '.join(most)} and {last}" if most else last
