@@ -156,9 +156,18 @@ class _Supervisor:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._signals.fd, selectors.EVENT_READ, self._on_signal)
         self._output = Output(self._start.bundle / "logs", self._selector, self._start.streams)
+        self._sampler = Sampler(
+            self._start.bundle / "artifacts/samples.csv",
+            self._tree,
+            lambda: self._usage.user_s + self._usage.system_s,
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._main > 0 and not self._ended:
+            # Something broke in here: what runs must not run on unwatched.
+            while self._freeze_and_kill():
+                pass
         self._selector.close()
         kernel.adopt_orphans(bool(self._was_reaper))
 
@@ -182,11 +191,7 @@ class _Supervisor:
         self._main = process.pid
         # wait4 is ours alone; Popen must not wait for it again.
         process.returncode = 0
-        self._sampler = Sampler(
-            self._start.bundle / "artifacts/samples.csv",
-            self._tree,
-            lambda: self._usage.user_s + self._usage.system_s,
-        )
+        self._sampler.begin()
 
     def follow(self, at_limit: Callable[[list[tree.Process]], None]) -> None:
         """Stay with the command until it, and everything it started, is gone."""

@@ -2,8 +2,8 @@
 What the command writes: read at once, kept byte for byte, passed on live.
 
 Two pipes, one for each stream. `logs/stdout.log` and `logs/stderr.log` are
-exact; `logs/output.log` holds both in the order in which they became
-readable. No terminal is pretended, no line is waited for.
+exact; `logs/output.log` holds both in the order of their lines. No
+terminal is pretended, no line is waited for.
 """
 
 from __future__ import annotations
@@ -13,10 +13,15 @@ import os
 import select
 import selectors
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+from telltale.capture.turns import Order, Turns
+
 _BLOCK = 64 * 1024
+_BATCH = 256 * 1024
+_BATCH_S = 0.02
 _HELD_BACK = 1024 * 1024
 """Bytes that our own slow reader may lag behind before the command has to wait for it."""
 
@@ -32,50 +37,44 @@ class Output:
     def __init__(self, logs: Path, selector: selectors.BaseSelector, to: tuple[int, int]) -> None:
         self.problems: list[str] = []
         """One sentence for each thing that could not be kept or passed on."""
-        out, err = to
-        forwards = [_Forward(out, selector), _Forward(err, selector)]
-        if _same(out, err):
-            # `2>&1`: one queue, or a stalled reader would see the streams change places.
-            forwards[1] = forwards[0]
-        merged = _Log(logs / "output.log", self.problems)
-        self._logs = [
-            merged,
+        out, err = (_Forward(fd, selector, self._listen) for fd in to)
+        # `2>&1`: one queue, or a stalled reader would see the streams change places.
+        self._forwards = (out, out) if _same(*to) else (out, err)
+        self._merged = _Log(logs / "output.log", self.problems)
+        self._logs = (
             _Log(logs / "stdout.log", self.problems),
             _Log(logs / "stderr.log", self.problems),
-        ]
-        self._streams = [
-            _Stream(selector, forward, (merged, own))
-            for forward, own in zip(forwards, self._logs[1:], strict=True)
-        ]
-        self._forwards = set(forwards)
+        )
+        self._selector = selector
+        self._pipes = (_Pipe(), _Pipe())
+        self._turns = Turns([pipe.read_end for pipe in self._pipes])
+        self._order = Order()
+        self._listen()
 
     @property
     def write_ends(self) -> tuple[int, int]:
         """The command's stdout and stderr."""
-        out, err = self._streams
+        out, err = self._pipes
         return out.write_end, err.write_end
 
     def started(self) -> None:
         """Let go of the write ends once the command has them."""
-        for stream in self._streams:
-            os.close(stream.write_end)
-
-    @property
-    def ended(self) -> bool:
-        """Whether nobody can write any more."""
-        return all(stream.ended for stream in self._streams)
-
-    def drain(self) -> None:
-        """Read what is left in the pipes, whether or not somebody still holds them."""
-        for stream in self._streams:
-            while not stream.ended and stream.read():
-                pass
+        for pipe in self._pipes:
+            os.close(pipe.write_end)
 
     def finish(self, patience_s: float, wait: Callable[[Callable[[], bool], float], bool]) -> None:
-        """Pass on what is pending, as long as the reader takes some of it, and close everything."""
-        self.drain()
-        for stream in self._streams:
-            stream.close()
+        """
+        Read what is left, whether or not somebody still holds the pipes, and close everything.
+
+        What our own reader has not taken yet is passed on as long as it takes some of it.
+        """
+        # All who wrote are dead: a pipe's worth is left. Whoever lives outside the tree and
+        # holds it all the same must not hold us.
+        for _ in range(16):
+            if not self._read():
+                break
+        for pipe in self._pipes:
+            self._close(pipe)
         while pending := self._pending:
             if not wait(functools.partial(self._took_some, pending), patience_s):
                 self.problems.append(
@@ -83,72 +82,102 @@ class Output:
                     f" the last {pending} bytes are in the log only"
                 )
                 break
-        for forward in self._forwards:
-            forward.close()
-        for log in self._logs:
-            log.close()
+        for end in (*self._forwards, self._merged, *self._logs, self._turns):
+            end.close()
+
+    def _read(self) -> bool:
+        """Read and pass on what both pipes hold; False when that is nothing."""
+        parts: tuple[list[bytes], list[bytes]] = ([], [])
+        turns: list[int] = []
+        size = 0
+        quiet = False
+        end = time.monotonic() + _BATCH_S
+        # The longer the batch, the fewer turns are cut in two; but people are watching.
+        while not quiet and size < _BATCH and time.monotonic() < end:
+            found = [self._take(pipe) for pipe in self._pipes]
+            # After the bytes: a write shows in the pipe first and in the turns a moment later.
+            turns += self._turns.take()
+            for part, data in zip(parts, found, strict=True):
+                part.append(data)
+                size += len(data)
+            quiet = not any(found)
+        self._write(turns, b"".join(parts[0]), b"".join(parts[1]), quiet=quiet)
+        self._listen()
+        return size > 0
+
+    def _write(self, turns: list[int], out: bytes, err: bytes, *, quiet: bool) -> None:
+        for log, data in zip(self._logs, (out, err), strict=True):
+            log.write(data)
+        # Lines cost time to find: a stream that is alone is one piece.
+        alone = not out or not err
+        pieces = (
+            ([out] * bool(out), [err] * bool(err))
+            if alone
+            else (out.splitlines(True), err.splitlines(True))
+        )
+        for stream, data in self._order.lay_out(turns, pieces, quiet=quiet):
+            self._pass_on(stream, data)
+
+    def _pass_on(self, stream: int, data: bytes) -> None:
+        self._merged.write(data)
+        self._forwards[stream].push(data)
+
+    def _take(self, pipe: _Pipe) -> bytes:
+        if pipe.ended:
+            return b""
+        try:
+            data = os.read(pipe.read_end, _BLOCK)
+        except BlockingIOError:
+            return b""
+        if not data:
+            self._close(pipe)
+        return data
+
+    def _close(self, pipe: _Pipe) -> None:
+        if not pipe.ended:
+            pipe.ended = True
+            self._listen()
+            os.close(pipe.read_end)
+
+    def _listen(self) -> None:
+        """Wake up for the pipes that may be read: none while a reader of ours lags far behind."""
+        held_back = self._pending > _HELD_BACK
+        for pipe in self._pipes:
+            wanted = not pipe.ended and not held_back
+            if wanted and not pipe.listening:
+                self._selector.register(pipe.read_end, selectors.EVENT_READ, self._read)
+            elif pipe.listening and not wanted:
+                self._selector.unregister(pipe.read_end)
+            pipe.listening = wanted
 
     def _took_some(self, pending: int) -> bool:
         return self._pending < pending
 
     @property
     def _pending(self) -> int:
-        return sum(len(forward.pending) for forward in self._forwards)
+        return sum(len(forward.pending) for forward in set(self._forwards))
 
 
-class _Stream:
-    """One pipe from the command, read whenever there is something."""
+class _Pipe:
+    """A pipe from the command."""
 
-    def __init__(
-        self, selector: selectors.BaseSelector, forward: _Forward, logs: tuple[_Log, _Log]
-    ) -> None:
-        self._read_end, self.write_end = os.pipe()
-        os.set_blocking(self._read_end, False)
-        self._selector = selector
-        self._forward = forward
-        self._logs = logs
+    def __init__(self) -> None:
+        self.read_end, self.write_end = os.pipe()
+        os.set_blocking(self.read_end, False)
         self.ended = False
-        self._reading = False
-        self._listen(True)
-        forward.relieved.append(lambda: self._listen(True))
-
-    def read(self) -> bool:
-        """Read one block; False when there is nothing at the moment."""
-        try:
-            data = os.read(self._read_end, _BLOCK)
-        except BlockingIOError:
-            return False
-        if not data:
-            self.close()
-            return False
-        for log in self._logs:
-            log.write(data)
-        self._forward.push(data)
-        if len(self._forward.pending) > _HELD_BACK:
-            self._listen(False)
-        return True
-
-    def close(self) -> None:
-        if not self.ended:
-            self.ended = True
-            self._listen(False)
-            os.close(self._read_end)
-
-    def _listen(self, on: bool) -> None:
-        if on and not self._reading and not self.ended:
-            self._selector.register(self._read_end, selectors.EVENT_READ, self.read)
-        elif not on and self._reading:
-            self._selector.unregister(self._read_end)
-        self._reading = on and not self.ended
+        """Nobody can write any more, and the read end is closed."""
+        self.listening = False
 
 
 class _Forward:
     """One of our own outputs; what it does not take at once stays pending."""
 
-    def __init__(self, fd: int, selector: selectors.BaseSelector) -> None:
+    def __init__(
+        self, fd: int, selector: selectors.BaseSelector, relieved: Callable[[], None]
+    ) -> None:
         self.pending = bytearray()
-        self.relieved: list[Callable[[], None]] = []
-        """Called when pending data has been taken."""
+        self._relieved = relieved
+        """Called when some of what was pending has been taken."""
         self._fd = fd
         self._selector = selector
         self._poll = select.poll()
@@ -162,13 +191,17 @@ class _Forward:
     def push(self, data: bytes) -> None:
         if not self._gone:
             self.pending += data
-            self._step()
+            self._write()
 
     def close(self) -> None:
         self._wait(False)
         self.pending.clear()
 
-    def _step(self) -> None:
+    def _writable(self) -> None:
+        self._write()
+        self._relieved()
+
+    def _write(self) -> None:
         while self.pending:
             if self._may_block and not self._poll.poll(0):
                 break
@@ -185,13 +218,10 @@ class _Forward:
                 break
             del self.pending[:written]
         self._wait(bool(self.pending))
-        if len(self.pending) <= _HELD_BACK // 2:
-            for call in self.relieved:
-                call()
 
     def _wait(self, on: bool) -> None:
         if on and not self._waiting:
-            self._selector.register(self._fd, selectors.EVENT_WRITE, self._step)
+            self._selector.register(self._fd, selectors.EVENT_WRITE, self._writable)
         elif not on and self._waiting:
             self._selector.unregister(self._fd)
         self._waiting = on

@@ -27,7 +27,7 @@ from telltale.capture.redact import Redactor
 from telltale.capture.signals import Signals
 from telltale.capture.source import Checkout
 from telltale.capture.tree import Process
-from telltale.errors import UsageError
+from telltale.errors import TelltaleError, UsageError
 from telltale.model import (
     BundleKind,
     Command,
@@ -36,6 +36,7 @@ from telltale.model import (
     GithubRun,
     Host,
     Outcome,
+    Resources,
     Source,
     TestResult,
 )
@@ -82,7 +83,8 @@ class Recording:
             homes=_homes(plan.environ),
             hosts=(platform.node(), plan.environ.get("HOSTNAME", "")),
         )
-        self._context = gha.context(plan.environ)
+        # The event's file is not needed, so one that cannot be read does no harm.
+        self._context = gha.context({**plan.environ, "GITHUB_EVENT_PATH": ""})
         self._checkout: Checkout = self.attempt(
             "the code under test", lambda: source.look(plan.cwd, plan.environ, self._context)
         ) or Checkout(source=Source(), root=None)
@@ -157,26 +159,19 @@ class Recording:
     def run(self, signals: Signals) -> Ended:
         """Run the command; nothing that it started survives."""
         if signals.asked is not None:
-            return Ended(
-                outcome=Outcome.INTERRUPTED,
-                exit_code=128 + signals.asked,
-                signal=None,
-                status=128 + signals.asked,
-                elapsed_s=0.0,
-                resources=self.evidence.resources,
-                findings=("Telltale was asked to stop before the command was started",),
+            return self._not_run(
+                signals.asked, "Telltale was asked to stop before the command was started"
             )
-        return run_command(
-            Start(
-                argv=self.plan.argv,
-                cwd=self.plan.cwd,
-                env=self._environ,
-                bundle=self.folder,
-                timeout_s=self.plan.timeout_s,
-            ),
-            signals,
-            at_limit=self._at_limit,
+        start = Start(
+            argv=self.plan.argv,
+            cwd=self.plan.cwd,
+            env=self._environ,
+            bundle=self.folder,
+            timeout_s=self.plan.timeout_s,
         )
+        return self.attempt(
+            "the run", lambda: run_command(start, signals, at_limit=self._at_limit)
+        ) or self._not_run(signals.asked, "Telltale could not run the command")
 
     def measure(self, ended: Ended) -> None:
         """Write what the run itself leaves: its status, its figures and the host afterwards."""
@@ -230,6 +225,18 @@ class Recording:
         self._write("analysis/summary.md", lambda: text)
         bundle.write_manifest(self.folder, self.evidence)
         return text
+
+    def _not_run(self, asked: int | None, why: str) -> Ended:
+        status = 128 + asked if asked else TelltaleError.exit_code
+        return Ended(
+            outcome=Outcome.INTERRUPTED if asked else Outcome.ERROR,
+            exit_code=status,
+            signal=None,
+            status=status,
+            elapsed_s=0.0,
+            resources=Resources(),
+            findings=(why,),
+        )
 
     def _ask_python(self) -> Interpreter | None:
         plan = self.plan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,13 +34,17 @@ class Sampler:
         """The largest sum seen."""
         self.largest_bytes = 0
         """The largest single process seen."""
-        self.due = time.monotonic()
+        self.due = math.inf
         """When the next look is due, by the monotonic clock."""
-        self._start = self.due
+        self._start = 0.0
         self._tree = tree
         self._reaped_s = reaped_s
         self._file = path.open("w", encoding="ascii", buffering=1)
         self._write(COLUMNS)
+
+    def begin(self) -> None:
+        """Count time from now."""
+        self._start = self.due = time.monotonic()
 
     def tick(self) -> None:
         """Look, if it is due."""

@@ -32,7 +32,7 @@ def run(invocation: Invocation) -> int:
     glob = invocation.text("junit") or _DEFAULT_GLOB
     with Signals() as signals:
         recording = Recording(plan, datetime.now(timezone.utc))
-        announce(recording, invocation)
+        recording.attempt("the step's outputs", lambda: announce(recording, invocation))
         recording.describe()
         before = recording.attempt("older JUnit files", lambda: stamps(plan, glob)) or {}
         ended = recording.run(signals)
@@ -81,7 +81,7 @@ def artifact_name(invocation: Invocation) -> str:
     """Return `--artifact-name`, or one that is unique by job, name and attempt."""
     if given := invocation.text("artifact-name"):
         return given
-    context = gha.context(invocation.environ)
+    context = gha.context({**invocation.environ, "GITHUB_EVENT_PATH": ""})
     named = "-".join(filter(None, (context.job, invocation.text("name"))))
     safe = bundle.path_safe(named)
     if safe != named:
@@ -131,17 +131,17 @@ def conclude(
 def tell(recording: Recording, evidence: Evidence, ended: Ended, invocation: Invocation) -> None:
     """Say how it went: the step's outputs, its summary, and one line."""
     environ = invocation.environ
-    bad = [failure.nodeid for failure in evidence.failures if failure.nodeid]
+    counts = evidence.tests
     gha.set_outputs(
         environ,
         outcome=evidence.outcome.value,
-        exit_code=str(ended.status),
+        exit_code=str(ended.exit_code),
         elapsed=f"{ended.elapsed_s:.3f}",
-        failed_tests="\n".join(bad),
+        failed_tests=str(counts.failed + counts.errors) if counts else "",
     )
     path = recording.folder / "analysis/summary.md"
     gha.add_summary(environ, path.read_text(encoding="ascii"))
-    tests = f", {evidence.tests.total} tests" if evidence.tests else ""
+    tests = f", {counts.total} tests" if counts else ""
     print(
         f"telltale: {evidence.outcome.value} in {summary.duration(ended.elapsed_s)}{tests};"
         f" bundle: {recording.folder}",
