@@ -107,8 +107,17 @@ VERBS: Mapping[str, Verb] = {
         arguments="[BUNDLE...]",
         options=(
             HISTORY,
-            OUT,
+            Option(
+                name="out",
+                help="Folder that receives the report.",
+                default="telltale-report",
+                metavar="DIR",
+            ),
             TOKEN,
+            Option(
+                name="login",
+                help="Login that the token writes under; needed for the token of your own GitHub App.",
+            ),
             Option(
                 name="comment",
                 help="Comment on the pull request.",

@@ -32,6 +32,14 @@ def flaky(sha: str, day: int, pull_request: int | None = None) -> tuple[Record, 
             id="in-two-pull-requests",
         ),
         pytest.param((*flaky("a", 1), record("b", 14, fails=BAD)), id="recurred-without-a-rerun"),
+        pytest.param(
+            (
+                record("a", 1, fails=BAD, local=True),
+                record("a", 2, passes=(T,), local=True),
+                record("a", 3, fails=BAD, local=True),
+            ),
+            id="at-a-terminal",
+        ),
     ],
 )
 def test_what_recurred_is_filed(history: tuple[Record, ...]) -> None:

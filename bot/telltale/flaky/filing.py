@@ -107,13 +107,18 @@ def _reason_to_wait(
             f" an issue needs {policy.min_failures} in {policy.min_runs}"
         )
     pulls = {one.pull_request for one in recent if one.pull_request is not None}
-    on_default = any(one.default_branch for one in recent)
+    # At a terminal there is no default branch; whoever keeps a history there vouches for it.
+    on_default = any(one.default_branch or _local(one) for one in recent)
     if not on_default and len(pulls) < policy.min_pull_requests:
         return (
             "not seen on the default branch,"
             f" and in {len(pulls)} of the {policy.min_pull_requests} pull requests it takes"
         )
     return ""
+
+
+def _local(occurrence: Occurrence) -> bool:
+    return occurrence.run_id is None and occurrence.pull_request is None
 
 
 def _sick(flakes: Sequence[Flake], policy: Policy) -> set[str]:

@@ -112,11 +112,12 @@ def _publish(
         return _settle(forge, ours, body, "edited")
     made = forge.create_comment(number, body, marker=marker)
     there = _our_comments(forge, number, marker)
-    if not there or there[0].id == made.id:
-        # A later report may have edited it already: then it says something newer.
+    first = not there or there[0].id == made.id
+    if first and _text(made.body) == _text(body):
+        # Another report may have edited it already, and then had the last word.
         _delete(forge, there[1:])
         return CommentResult(action="created", url=made.url)
-    return _settle(forge, there, body, "created")
+    return _settle(forge, there or [made], body, "created")
 
 
 def _settle(

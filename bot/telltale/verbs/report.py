@@ -1,0 +1,254 @@
+"""Fold the evidence of a run into one comment, keep the history, file issues."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from telltale import gha
+from telltale.errors import HistoryError, TelltaleError, UsageError
+from telltale.forge import Forge, GitHubForge
+from telltale.history import open_history
+from telltale.history.interface import History
+from telltale.model import Comparison, Origin, Record, Series
+from telltale.options import Invocation
+from telltale.report.comments import MARKER
+from telltale.report.data import Job, ReportData
+from telltale.verbs import filing, gather, report_folder
+from telltale.verbs.assess import assess
+from telltale.verbs.filing import Filing
+from telltale.verbs.gather import Found, Gathered
+from telltale.verbs.origin import resolve
+from telltale.verbs.publish import publish_comment
+
+Histories = Mapping[Series, Sequence[Record]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What surrounds one report."""
+
+    invocation: Invocation
+    context: gha.Context
+    forge: Forge | None
+    """None at a terminal and in a dry run: then nobody is talked to."""
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """The history as far as this report needs it, and what stood in the way."""
+
+    history: History
+    records: Histories
+    problems: tuple[str, ...] = ()
+
+
+def run(invocation: Invocation) -> int:
+    """
+    Report on the bundles given, or on the evidence of the workflow run that the event names.
+
+    Exit status 0 whatever the tests did; 70 when something of the report
+    could not be done although it should have been. The report itself is
+    written before anything is posted.
+    """
+    setting = _setting(invocation)
+    out = report_folder.claim(invocation.path("out"))
+    with tempfile.TemporaryDirectory(prefix="telltale-") as scratch:
+        gathered = _gather(setting, Path(scratch))
+        past = _past(setting, gathered)
+        unrecorded = _record(setting, past, gathered)
+        planned = _plan(setting, gathered, past, out)
+        data = _data(setting, gathered, past, planned, unrecorded)
+        _write(setting, out, data, planned)
+        filed = filing.file(setting.forge, planned)
+        data = replace(
+            data,
+            issues=filed.issues,
+            problems=(*data.problems, *filed.problems[len(planned.problems) :]),
+        )
+        _write(setting, out, data, filed)
+        return _publish(setting, out, data, failed=bool(unrecorded or past.problems))
+
+
+def _setting(invocation: Invocation) -> Setting:
+    context = gha.context(invocation.environ)
+    forge = None
+    if context.inside and not invocation.flag("dry-run"):
+        token = invocation.text("token")
+        if not token:
+            raise UsageError("--token is missing: in a workflow, token: ${{ github.token }}")
+        forge = GitHubForge(
+            token, context.repository, context.api_url, login=invocation.text("login")
+        )
+    return Setting(
+        invocation=invocation, context=context, forge=forge, origin=resolve(context, forge)
+    )
+
+
+def _gather(setting: Setting, scratch: Path) -> Gathered:
+    paths = [Path(argument) for argument in setting.invocation.arguments]
+    if paths:
+        return gather.from_disk(paths, setting.origin)
+    if setting.forge is None:
+        raise UsageError("name the bundles to report on, as in report telltale-evidence/tests")
+    return gather.from_artifacts(
+        setting.forge, setting.origin, server_url=setting.context.server_url, scratch=scratch
+    )
+
+
+def _past(setting: Setting, gathered: Gathered) -> Past:
+    invocation, context = setting.invocation, setting.context
+    history = open_history(
+        invocation.text("history"),
+        cwd=Path.cwd(),
+        remote_url=f"{context.server_url}/{context.repository}.git" if context.inside else "",
+        token=invocation.text("token"),
+        environ=invocation.environ,
+    )
+    heads = {found.record.series for found in gathered.bundles}
+    try:
+        records = {series: history.load(series) for series in sorted(heads)}
+    except HistoryError as error:
+        # Not the same as an empty history, and the comment must not look as if it were.
+        return Past(
+            history=history,
+            records=dict.fromkeys(heads, ()),
+            problems=(f"the history could not be read, so nothing is compared: {error}",),
+        )
+    return Past(history=history, records=records)
+
+
+def _record(setting: Setting, past: Past, gathered: Gathered) -> list[str]:
+    """Add the run to the history at once: it counts whatever becomes of the report."""
+    if past.problems or setting.forge is None:
+        return []
+    try:
+        past.history.add([found.record for found in gathered.bundles])
+    except HistoryError as error:
+        return [f"this run could not be added to the history: {error}"]
+    return []
+
+
+def _plan(setting: Setting, gathered: Gathered, past: Past, out: Path) -> Filing:
+    if not setting.invocation.flag("issues"):
+        return Filing()
+    return filing.plan(
+        [record for records in past.records.values() for record in records],
+        [found.record for found in gathered.bundles],
+        history=past.history,
+        address=setting.invocation.text("history"),
+        forge=setting.forge,
+        out=out,
+    )
+
+
+def _data(
+    setting: Setting, gathered: Gathered, past: Past, planned: Filing, problems: Sequence[str]
+) -> ReportData:
+    context, origin = setting.context, setting.origin
+    return ReportData(
+        repository=origin.repository,
+        head_sha=origin.sha,
+        base_branch=_base_branch(context),
+        pull_request=origin.pull_request,
+        run_id=origin.run_id,
+        run_attempt=origin.run_attempt,
+        run_url=origin.url,
+        server_url=context.server_url if context.inside else "",
+        jobs=tuple(_job(found, past.records) for found in _latest(gathered.bundles)),
+        issues=planned.issues,
+        scaffolds=planned.commands,
+        problems=(
+            *gathered.problems,
+            *past.problems,
+            *past.history.problems,
+            *problems,
+            *planned.problems,
+        ),
+        history=past.history.where,
+        report_artifact=report_folder.artifact_name(context) if context.inside else "",
+        report_url=context.run_url,
+    )
+
+
+def _latest(bundles: Sequence[Found]) -> list[Found]:
+    """Return the bundles of each series' latest attempt; two legs may share a series."""
+    attempts: dict[Series, int] = {}
+    for found in bundles:
+        series, attempt = found.record.series, found.record.origin.run_attempt
+        attempts[series] = max(attempts.get(series, 0), attempt)
+    return [
+        found
+        for found in bundles
+        if found.record.origin.run_attempt == attempts[found.record.series]
+    ]
+
+
+def _job(found: Found, records: Histories) -> Job:
+    comparison: Comparison = assess(found.record, records[found.record.series])
+    return Job(
+        comparison=comparison,
+        artifact=found.artifact,
+        artifact_url=found.artifact_url,
+        # Nobody is asked to paste what a stranger's artifact says.
+        reproduce="" if found.record.origin.fork else _command(found.record),
+    )
+
+
+def _command(record: Record) -> str:
+    """Return the command as a person types it at the root of a checkout."""
+    argv = record.command.argv
+    text = argv[-1] if argv[:1] == ("bash",) and argv[-2:-1] == ("-c",) else shlex.join(argv)
+    env = " ".join(f"{name}={shlex.quote(value)}" for name, value in record.command.env.items())
+    text = f"{env} {text}" if env and "\n" not in text else text
+    return text if record.command.cwd == "." else f"cd {shlex.quote(record.command.cwd)} && {text}"
+
+
+def _base_branch(context: gha.Context) -> str:
+    pull = context.event.get("pull_request")
+    if isinstance(pull, Mapping) and isinstance(pull.get("base"), Mapping):
+        return str(pull["base"].get("ref") or "")
+    repository = context.event.get("repository")
+    return str(repository.get("default_branch") or "") if isinstance(repository, Mapping) else ""
+
+
+def _write(setting: Setting, out: Path, data: ReportData, planned: Filing) -> None:
+    report_folder.write(out, data, planned)
+    if setting.context.inside:
+        gha.set_outputs(
+            setting.invocation.environ,
+            report=str(out),
+            artifact=report_folder.artifact_name(setting.context),
+        )
+
+
+def _publish(setting: Setting, out: Path, data: ReportData, *, failed: bool) -> int:
+    """Show the summary, post the comment, and say what could not be done."""
+    invocation, environ = setting.invocation, setting.invocation.environ
+    text = (out / report_folder.COMMENT).read_text(encoding="utf-8")
+    gha.add_summary(environ, (out / report_folder.SUMMARY).read_text(encoding="utf-8"))
+    print(f"report written to {out}")
+    url = ""
+    pull = data.pull_request
+    if setting.forge is not None and pull is not None and invocation.flag("comment"):
+        result = publish_comment(setting.forge, pull, data.head_sha, text, MARKER)
+        url = result.url
+        print(f"comment {result.action}{f': {url}' if url else ''}")
+        if result.note:
+            print(gha.warning_line(f"no comment: {result.note}", environ), file=sys.stderr)
+        failed = failed or result.action == "failed"
+    for problem in data.problems:
+        with gha.commands_stopped(environ):
+            print(f"problem: {problem}")
+    gha.set_outputs(
+        environ,
+        comment_url=url,
+        issue_numbers=",".join(str(issue.number) for issue in data.issues.values()),
+    )
+    # A stranger's pull request runs with a token that may only read: nothing is wrong then.
+    return TelltaleError.exit_code if failed and not setting.origin.fork else 0
