@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import yaml
 
@@ -175,9 +174,3 @@ def _permissions(workflow: str, *, read_only: bool) -> dict[str, str]:
             name = scope.replace("-", "_")
             granted[name] = "write" if "write" in {level, granted.get(name)} else level
     return dict.fromkeys(granted, "read") if read_only else granted
-
-
-def examples(folder: Path) -> dict[str, str]:
-    """Read the workflows of an examples folder, by the path that a user copies them to."""
-    files = sorted(folder.glob("*.yml"))
-    return {f"{WORKFLOWS}/{file.name}": file.read_text(encoding="utf-8") for file in files}
