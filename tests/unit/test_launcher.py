@@ -389,7 +389,17 @@ class TestFailure:
         assert "telltale-probe" in log.read_text(encoding="utf-8")
 
     def test_a_wheel_with_another_hash_is_refused(self, checkout: Checkout) -> None:
-        checkout.requirements.write_text(f"telltale-probe==1.0 --hash=sha256:{'0' * 64}\n")
+        checkout.requirements.write_text(
+            f"telltale-probe==1.0 --hash=sha256:{'0' * 64}\n", encoding="utf-8"
+        )
+        with pytest.raises(SetupError, match=r"[Hh]ash"):
+            environment.find_or_make(checkout.requirements, checkout.environ)
+
+    @pytest.mark.parametrize("tool", ["uv", "pip"])
+    def test_a_package_without_a_hash_is_refused(self, checkout: Checkout, tool: str) -> None:
+        if tool == "pip":
+            (checkout.programs / "uv").unlink()
+        checkout.requirements.write_text("telltale-probe==1.0\n", encoding="utf-8")
         with pytest.raises(SetupError, match=r"[Hh]ash"):
             environment.find_or_make(checkout.requirements, checkout.environ)
 
@@ -473,7 +483,8 @@ class TestPipSettings:
         ("settings", "environ", "expected"),
         [
             pytest.param({}, {}, False, id="nobody-was-told"),
-            pytest.param({"proxy": "p"}, {}, False, id="not-where-but-how"),
+            pytest.param({"timeout": "9"}, {}, False, id="not-the-way"),
+            pytest.param({"proxy": "http://proxy"}, {}, True, id="a-proxy-is-part-of-the-way"),
             pytest.param({"index-url": "https://mirror"}, {}, True, id="pip-alone"),
             pytest.param(
                 {"index-url": "https://a"}, {"UV_DEFAULT_INDEX": "https://a"}, False, id="both"

@@ -105,7 +105,7 @@ class _Work:
                 stdout=self.output,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,  # uv obeys the project file of the folder that it is in
-                env=sources.environment(self.environ, offline=bool(self.wheels)) | dict(add or {}),
+                env=sources.environment(self.environ) | dict(add or {}),
                 pass_fds=(self.lock,),
             )
         except OSError as error:

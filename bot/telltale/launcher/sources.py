@@ -18,34 +18,40 @@ from telltale.errors import SetupError
 
 PYPI = "https://pypi.org/simple"
 
-_PIP_SOURCES = frozenset({"index-url", "extra-index-url", "find-links", "no-index"})
-_PIP_KEPT = _PIP_SOURCES | {
+_PIP_ROUTE = frozenset(
+    {
+        "cert",
+        "client-cert",
+        "extra-index-url",
+        "find-links",
+        "index-url",
+        "keyring-provider",
+        "no-index",
+        "proxy",
+        "trusted-host",
+    }
+)
+_PIP_KEPT = _PIP_ROUTE | {
     "cache-dir",
-    "cert",
-    "client-cert",
     "default-timeout",
-    "keyring-provider",
     "no-cache-dir",
-    "proxy",
     "retries",
     "timeout",
-    "trusted-host",
     "use-feature",
 }
 _UV_SOURCES = frozenset(
-    {
-        "UV_CONFIG_FILE",
-        "UV_DEFAULT_INDEX",
-        "UV_EXTRA_INDEX_URL",
-        "UV_FIND_LINKS",
-        "UV_INDEX",
-        "UV_INDEX_URL",
-        "UV_NO_INDEX",
-    }
+    {"UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_INDEX", "UV_INDEX_URL"}
 )
+_UV_ROUTE = _UV_SOURCES | {
+    "UV_CONFIG_FILE",
+    "UV_INSECURE_HOST",
+    "UV_KEYRING_PROVIDER",
+    "UV_NATIVE_TLS",
+    "UV_NO_INDEX",
+    "UV_SYSTEM_CERTS",
+}
 _UV_KEPT = re.compile(
-    r"UV_(CACHE_DIR|CONCURRENT_\w+|HTTP_\w+|INDEX_\w+|INSECURE_HOST|KEYRING_PROVIDER|LINK_MODE"
-    r"|NATIVE_TLS|NO_CACHE|NO_CONFIG|OFFLINE|SYSTEM_CERTS)"
+    r"UV_(CACHE_DIR|CONCURRENT_\w+|HTTP_\w+|INDEX_\w+|LINK_MODE|NO_CACHE|NO_CONFIG|OFFLINE)"
 )
 _DROPPED = ("PYTHON", "PIP_", "UV_", "VIRTUAL_ENV", "CONDA_", "TELLTALE_")
 
@@ -88,13 +94,13 @@ def pip_variables(settings: Mapping[str, str]) -> dict[str, str]:
 
 def told_pip_alone(settings: Mapping[str, str], environ: Mapping[str, str]) -> bool:
     """
-    Return whether the machine's owner named a package source to pip and none to uv.
+    Return whether the machine's owner told pip the way to packages, and uv nothing.
 
-    uv reads nothing of pip's configuration, and would look on PyPI.
+    uv reads no configuration of pip's, and would take the straight way to PyPI.
     """
     uv_files = (_config_home(environ) / "uv" / "uv.toml", Path("/etc/uv/uv.toml"))
-    told_uv = any(environ.get(name) for name in _UV_SOURCES) or any(map(Path.exists, uv_files))
-    return not told_uv and bool(_PIP_SOURCES & settings.keys())
+    told_uv = any(environ.get(name) for name in _UV_ROUTE) or any(map(Path.exists, uv_files))
+    return not told_uv and bool(_PIP_ROUTE & settings.keys())
 
 
 def pip_sources(settings: Mapping[str, str]) -> str:
@@ -116,14 +122,12 @@ def without_credentials(text: str) -> str:
     return re.sub(r"(?<=://)[^/@\s]+@", "", text)
 
 
-def environment(environ: Mapping[str, str], *, offline: bool = False) -> dict[str, str]:
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that an installer may see: the job's, less what would mislead it."""
     return {
         name: text
         for name, text in environ.items()
-        if not name.startswith(_DROPPED)
-        or (name in _UV_SOURCES and not offline)
-        or _UV_KEPT.fullmatch(name)
+        if not name.startswith(_DROPPED) or name in _UV_ROUTE or _UV_KEPT.fullmatch(name)
     }
 
 
