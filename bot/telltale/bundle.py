@@ -349,10 +349,9 @@ class _Fields:
     values: Mapping[str, Any]
 
     def wrong(self, key: str, expected: str) -> BundleError:
-        found = json.dumps(self.values.get(key), default=str)
-        return BundleError(
-            f"{self.path}: {self.prefix}{key}: expected {expected}, got {clip(found, 80)}"
-        )
+        found = json.dumps(self.values.get(key))
+        found = found if len(found) <= 80 else f"{found[:80]}..."
+        return BundleError(f"{self.path}: {self.prefix}{key}: expected {expected}, got {found}")
 
     def text(self, key: str, default: str | None = None) -> str:
         value = self.values.get(key, default)
