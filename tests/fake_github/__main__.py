@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from tests.fake_github.control import seed
-from tests.fake_github.github import FakeGitHub
+from tests.fake_github.github import FakeGitHub, contract
 
 
 def main() -> int:
@@ -31,6 +31,11 @@ def main() -> int:
             seed(github, json.loads(options.seed.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{options.seed}: {error}\n")
+        return 2
+    try:
+        contract()
+    except OSError as error:
+        sys.stderr.write(f"{error}\n")
         return 2
     with github:
         part = options.port_file.with_name(f".{options.port_file.name}.part")

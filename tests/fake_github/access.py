@@ -49,7 +49,11 @@ def check_conversation(token: Token | None, repo: Repo, issue: Issue, method: st
 
 
 def check_unlocked(token: Token | None, repo: Repo, issue: Issue, action: str) -> None:
-    """Raise when the conversation is locked; bots are locked out whatever their permissions."""
+    """Raise when the conversation is locked; bots are locked out whatever their permissions.
+
+    That is known of new comments; of changes to old ones GitHub says nothing, and the strict
+    reading is taken.
+    """
     if not issue.locked or token is None:
         return
     if token.installation or ROLES.index(_role(token, repo)) < ROLES.index("write"):

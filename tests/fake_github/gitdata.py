@@ -51,24 +51,16 @@ def make_commit(
 
 def tree_sha(tree: Mapping[str, Blob]) -> str:
     """The SHA git would give a tree of paths."""
-    names: dict[str, Blob | Tree] = {}
+    # Git sorts a folder as if its name ended with a slash.
+    entries: dict[str, bytes] = {}
     for path, blob in tree.items():
-        first, _, rest = path.partition("/")
-        if rest:
-            folder = names.setdefault(first, {})
-            if isinstance(folder, dict):
-                folder[rest] = blob
-        else:
-            names[first] = blob
-    entries = []
-    for name, entry in names.items():
-        is_folder = isinstance(entry, dict)
-        mode = "40000" if is_folder else entry.mode  # type: ignore[union-attr]
-        sha = tree_sha(entry) if isinstance(entry, dict) else entry.sha
-        # Git sorts a folder as if its name ended with a slash.
-        key = name.encode() + (b"/" if is_folder else b"")
-        entries.append((key, f"{mode} {name}\0".encode() + bytes.fromhex(sha)))
-    return _hash("tree", b"".join(data for _, data in sorted(entries)))
+        name, slash, _ = path.partition("/")
+        if name + slash not in entries:
+            sha = tree_sha(folder(tree, name)) if slash else blob.sha
+            mode = "40000" if slash else blob.mode
+            entries[name + slash] = f"{mode} {name}\0".encode() + bytes.fromhex(sha)
+    ordered = sorted(entries.items(), key=lambda entry: entry[0].encode())
+    return _hash("tree", b"".join(data for _, data in ordered))
 
 
 def folder(tree: Mapping[str, Blob], path: str) -> Tree:
@@ -128,9 +120,11 @@ class Change:
 
     def lines(self) -> tuple[int, int]:
         """Lines added and removed, counting a changed file as wholly rewritten."""
-        return tuple(
-            len(blob.read().splitlines()) if blob else 0 for blob in (self.after, self.before)
-        )  # type: ignore[return-value]
+        return _lines(self.after), _lines(self.before)
+
+
+def _lines(blob: Blob | None) -> int:
+    return len(blob.read().splitlines()) if blob else 0
 
 
 def changes(before: Mapping[str, Blob], after: Mapping[str, Blob]) -> list[Change]:

@@ -606,6 +606,20 @@ class TestIssues:
         assert (reopened["state_reason"], reopened["closed_at"]) == ("reopened", None)
 
 
+class TestAddresses:
+    def test_the_api_is_named_as_the_client_reached_it_and_pages_as_told(
+        self, github: FakeGitHub, call: Client
+    ) -> None:
+        github.open_issue(1)
+        github.server_url = "https://github.example.org"
+        issue = requests.get(
+            f"{github.url.replace('127.0.0.1', 'localhost')}{REPO}/issues/1", timeout=10
+        ).json()
+        assert issue["url"].startswith("http://localhost:")
+        assert issue["html_url"] == "https://github.example.org/octo/demo/issues/1"
+        assert call("GET", f"{REPO}/issues/1").json()["url"].startswith(github.url)
+
+
 class TestGit:
     @pytest.fixture
     def git(self, tmp_path: Path) -> Callable[..., str]:
