@@ -114,8 +114,8 @@ evidences = st.builds(
     command=st.builds(
         Command, argv=st.lists(texts).map(tuple), cwd=texts, env=names, timeout_s=seconds
     ),
-    started_at=st.datetimes(datetime.min.replace(year=1970), timezones=st.just(timezone.utc)).map(
-        bundle.instant
+    started_at=st.integers(0, 1 << 33).map(
+        lambda second: bundle.instant(datetime.fromtimestamp(second, timezone.utc))
     ),
     exit_code=st.integers(0, 255),
     signal=st.none() | st.integers(1, 64),
