@@ -29,6 +29,18 @@ _LEFT_OUT = {
     Outcome.RUNNING: "it never finished",
 }
 
+_PARTS = {
+    "cpu": "CPU model",
+    "cpus": "number of CPUs",
+    "memory_gib": "memory",
+    "cgroup_cpus": "CPU limit",
+    "cgroup_memory_gib": "memory limit",
+    "gpus": "GPUs",
+    "os": "operating system",
+    "python": "Python version",
+}
+"""The parts of a fingerprint whose names need words."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
@@ -116,7 +128,7 @@ def _difference(head: Record, others: Sequence[Record]) -> str:
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ").replace("cpu", "CPU").replace("gpu", "GPU")[:60]
+    return _PARTS.get(name, name.replace("_", " ")[:60])
 
 
 def _earlier(record: Record, head: Record) -> bool:

@@ -98,7 +98,8 @@ def judge(
         reason = f"{len(earlier)} comparable runs of {limits.min_runs} needed"
         return undecided(metric, reason, now=now, n=len(earlier), baseline=median)
     if median is None or median < _TINY:
-        return undecided(metric, "nothing to compare with: the earlier runs say 0", now=now, n=len(earlier), baseline=median)  # fmt: skip
+        reason = "the earlier runs say 0: nothing to compare with"
+        return undecided(metric, reason, now=now, n=len(earlier), baseline=median)
     spread = interquartile_range(earlier)
     change = now / median - 1
     threshold = max(limits.min_change, metric.floor / median, limits.noise_factor * spread / median)
@@ -155,12 +156,13 @@ def interquartile_range(values: Sequence[float]) -> float:
 def _verdict(
     now: float, earlier: Sequence[float], *, change: float, threshold: float, limits: Limits
 ) -> tuple[Verdict, str]:
-    size = f"{change:+.0%} of the median of {len(earlier)} runs"
+    size = f"{100 * change:+.0f} % against the median of {len(earlier)} runs"
+    needed = f"more than {100 * threshold:.0f} % counts"
     if abs(change) <= threshold:
-        return Verdict.UNCHANGED, f"{size}; more than {threshold:.0%} counts"
+        return Verdict.UNCHANGED, f"{size}; {needed}"
     if change > 0 and now <= max(earlier) * (1 + limits.margin):
-        return Verdict.UNCHANGED, f"{size}, but an earlier run was as high"
+        return Verdict.UNCHANGED, f"{size}, but an earlier run was about as high"
     if change < 0 and now >= min(earlier) * (1 - limits.margin):
-        return Verdict.UNCHANGED, f"{size}, but an earlier run was as low"
+        return Verdict.UNCHANGED, f"{size}, but an earlier run was about as low"
     verdict = Verdict.REGRESSION if change > 0 else Verdict.IMPROVEMENT
-    return verdict, f"{size}; more than {threshold:.0%} counts, and no earlier run came near"
+    return verdict, f"{size}; {needed}, and no earlier run came near"

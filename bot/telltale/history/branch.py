@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telltale.errors import HistoryError, PushRaceError, UsageError
-from telltale.history.git import Git, last_words, remote_error
+from telltale.history.git import Git, Result, last_words, remote_error
 from telltale.history.interface import MAX_FILE_BYTES, FileContent
 from telltale.history.remote import Remote
 
@@ -74,11 +74,19 @@ class BranchStore:
     write of this object.
     """
 
-    def __init__(self, name: str, remote: Remote, *, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        remote: Remote,
+        *,
+        environ: Mapping[str, str],
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self._name = name
         self._ref = f"refs/heads/{name}"
         self._remote = remote
-        self._tip: str | None = None
+        self._patience_s = patience_s
+        self._exists = False
         self._files: dict[str, _File] | None = None
         self._environ = environ
         self._made: Git | None = None
@@ -127,7 +135,7 @@ class BranchStore:
         return self._remote.page(self._name, folder)
 
     def _write(self, commands: _Commands, why: str) -> None:
-        give_up = time.monotonic() + PATIENCE_S
+        give_up = time.monotonic() + self._patience_s
         tries = 0
         while True:
             started = time.monotonic()
@@ -157,24 +165,24 @@ class BranchStore:
 
     def _sync(self) -> Mapping[str, _File]:
         """Bring the private repository to the remote's tip and return what is in it."""
-        tip = self._remote_tip()
-        if self._files is not None and tip == self._tip:
-            return self._files
-        if tip is None:
-            self._tip, self._files = None, {}
-            return self._files
-        git = self._git
-        arguments = ("--depth=1", "--no-tags", "--filter=blob:none", "--quiet")
-        fetched = git.run("fetch", *arguments, _REMOTE, f"+{self._ref}:{_TIP}")
-        if fetched.status != 0:
-            raise remote_error("fetch", self.where, fetched.errors)
-        self._tip = git.out("rev-parse", _TIP).decode("ascii").strip()
-        self._files = _parse_tree(git.out("ls-tree", "-r", "-z", "--full-tree", self._tip))
+        fetched = self._fetch_tip()
+        if fetched.status != 0 and self._remote_tip() is not None:
+            # It is there: perhaps somebody made it a moment ago.
+            fetched = self._fetch_tip()
+            if fetched.status != 0:
+                raise remote_error("fetch", self.where, fetched.errors)
+        self._exists = fetched.status == 0
+        tree = self._git.out("ls-tree", "-r", "-z", "--full-tree", _TIP) if self._exists else b""
+        self._files = _parse_tree(tree)
         return self._files
 
+    def _fetch_tip(self) -> Result:
+        arguments = ("--depth=1", "--no-tags", "--filter=blob:none", "--quiet")
+        return self._git.run("fetch", *arguments, _REMOTE, f"+{self._ref}:{_TIP}")
+
     def _remote_tip(self) -> str | None:
-        # Asked for by itself, so that "no such branch" is an answer and not an
-        # error message among others.
+        # Asked for by itself, so that "no such branch" is an answer and not
+        # one error message among others.
         listed = self._git.run("ls-remote", "--refs", _REMOTE, self._ref)
         if listed.status != 0:
             raise remote_error("read", self.where, listed.errors)
@@ -183,6 +191,11 @@ class BranchStore:
             if ref == self._ref:
                 return oid
         return None
+
+    def _known_tip(self) -> str | None:
+        if not self._exists:
+            return None
+        return self._git.out("rev-parse", _TIP).decode("ascii").strip()
 
     @property
     def _git(self) -> Git:
@@ -209,8 +222,8 @@ class BranchStore:
         """Make a commit with the changes on top of the tip and return its ref."""
         ref = f"refs/telltale/try-{random.getrandbits(64):016x}"
         message = why.encode()
-        parent = f"from {self._tip}\n".encode() if self._tip else b""
-        readme = b"" if self._tip else _put("README.md", FileContent(data=_README.encode()))
+        parent = f"from {_TIP}^0\n".encode() if self._exists else b""
+        readme = b"" if self._exists else _put("README.md", FileContent(data=_README.encode()))
         stream = (
             f"commit {ref}\ncommitter {_AUTHOR} {int(time.time())} +0000\n".encode()
             + b"data %d\n%b\n" % (len(message), message)
@@ -234,7 +247,7 @@ class BranchStore:
             return last_words(said)
         # Not a message that we know: what counts is whether the branch moved.
         with contextlib.suppress(HistoryError):
-            if self._remote_tip() != self._tip:
+            if self._remote_tip() != self._known_tip():
                 return last_words(said)
         raise remote_error("write to", self.where, said)
 

@@ -9,8 +9,9 @@ input: sizes are bounded before anything is built, and entities are refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree.ElementTree import TreeBuilder
 from xml.parsers import expat
@@ -26,13 +27,24 @@ JUNIT = "artifacts/junit.xml"
 
 MAX_BYTES = 256 * 1024 * 1024
 MAX_CASES = 1_000_000
-MAX_DEPTH = 64
+MAX_DEPTH = 100
 """Suites in suites in ...: deeper nesting is nobody's test report."""
 MAX_NAME = 4_000
+MAX_MESSAGE = 1_000
 MAX_TEXT = 64 * 1024
 
 _CHUNK = 256 * 1024
 _ROOTS = frozenset({"testsuites", "testsuite"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a test report holds."""
+
+    results: tuple[TestResult, ...]
+    """Executions in their order: a test that was rerun in the run has several."""
+    problem: str = ""
+    """Why it could not be read to its end, with the file's name; empty when it was."""
 
 
 def read_results(folder: Path) -> tuple[TestResult, ...]:
@@ -41,98 +53,90 @@ def read_results(folder: Path) -> tuple[TestResult, ...]:
 
     Raises `BundleError` for a report that cannot be read to its end.
     """
+    report = read_report(folder)
+    if report.problem:
+        raise BundleError(report.problem)
+    return report.results
+
+
+def read_report(folder: Path) -> Report:
+    """Return what can be read of a bundle's test report; never raises for what is in it."""
     if (folder / bundle.TESTS).exists():
-        return bundle.read_tests(folder)
+        try:
+            return Report(results=bundle.read_tests(folder))
+        except BundleError as error:
+            return Report(results=(), problem=str(error))
     path = folder / JUNIT
-    return tuple(read_junit(path)) if path.exists() else ()
+    return read_junit(path) if path.exists() else Report(results=())
 
 
-def read_junit(path: Path) -> Iterator[TestResult]:
+def read_junit(path: Path) -> Report:
     """
-    Yield the executions in a JUnit XML file.
+    Return the executions in a JUnit XML file; of a damaged one, those before the damage.
 
-    A test that was rerun inside the run yields one result for each execution.
-    A duration that is negative, not finite or no number counts as 0. Raises
-    `BundleError` with the file's name, and the line where there is one.
+    A duration that is negative, not finite or no number counts as 0.
     """
+    reader = _Reader()
+    problem = _feed(path, reader)
+    return Report(results=tuple(_one_each(reader.results)), problem=problem)
+
+
+def _feed(path: Path, reader: _Reader) -> str:
     try:
         if path.is_symlink() or not path.is_file():
-            raise BundleError(f"{path}: not a regular file")
+            return f"{path}: not a regular file"
         if path.stat().st_size > MAX_BYTES:
-            raise BundleError(f"{path}: larger than {MAX_BYTES} bytes, it is not read")
-        reader = _Reader()
+            return f"{path}: larger than {MAX_BYTES} bytes, so it is not read"
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
-                yield from reader.feed(chunk)
-            yield from reader.close()
+                reader.parser.Parse(chunk, False)
+            reader.parser.Parse(b"", True)
     except OSError as error:
-        raise BundleError(f"{path}: cannot be read: {error.strerror}") from error
+        return f"{path}: cannot be read: {error.strerror}"
     except expat.ExpatError as error:
         what = expat.ErrorString(error.code)
-        raise BundleError(
-            f"{path}: line {error.lineno}: not the XML of a whole test report: {what}"
-        ) from error
-    except _NotJUnitError as error:
-        raise BundleError(f"{path}: line {error.line}: {error.what}") from error
+        return f"{path}: line {error.lineno}: not the XML of a whole test report: {what}"
+    except (_NotJUnitError, ValueError, LookupError) as error:
+        # Python's own errors are about encodings that it does not know.
+        return f"{path}: line {reader.parser.CurrentLineNumber}: {error}"
+    return ""
 
 
 class _NotJUnitError(Exception):
     """Well-formed so far, but nothing that a test runner writes."""
 
-    def __init__(self, what: str, line: int) -> None:
-        super().__init__(what)
-        self.what = what
-        self.line = line
-
 
 class _Reader:
     """
-    Takes a document apart into its test cases, so that only one is in memory at a time.
+    Takes a document apart into its test cases, so that only one is a tree at a time.
 
     Where a case lies does not matter: runners put it into a suite, into a
     suite of suites, or directly below the root.
     """
 
     def __init__(self) -> None:
+        self.results: list[TestResult] = []
         self._depth = 0
-        self._builder: TreeBuilder | None = None
         self._case_depth = 0
-        self._results: list[TestResult] = []
-        self._cases = 0
-        self._parser = expat.ParserCreate()
-        self._parser.buffer_text = True
-        self._parser.StartDoctypeDeclHandler = self._doctype
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._data
+        self._builder: TreeBuilder | None = None
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.EntityDeclHandler = self._entity
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._data
 
-    def feed(self, chunk: bytes) -> list[TestResult]:
-        """Read on and return the results that are complete."""
-        self._parser.Parse(chunk, False)
-        return self._taken()
+    def _entity(self, *_: Any) -> None:
+        # The "billion laughs" need one, and no test runner does.
+        raise _NotJUnitError("an entity is declared, which no test report needs: refused")
 
-    def close(self) -> list[TestResult]:
-        """Tell that this was all; `ExpatError` when the document is cut short."""
-        self._parser.Parse(b"", True)
-        return self._taken()
-
-    def _taken(self) -> list[TestResult]:
-        taken, self._results = self._results, []
-        return taken
-
-    def _fail(self, what: str) -> _NotJUnitError:
-        return _NotJUnitError(what, self._parser.CurrentLineNumber)
-
-    def _doctype(self, *_: Any) -> None:
-        # Entities live in document types, and no test runner writes one.
-        raise self._fail("a document type is declared; no test report needs one, so it is refused")
-
-    def _start(self, tag: str, attributes: Mapping[str, str]) -> None:
+    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
+        tag = name.rpartition(":")[2]
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise self._fail(f"nested deeper than {MAX_DEPTH} elements")
+            raise _NotJUnitError(f"nested deeper than {MAX_DEPTH} elements")
         if self._depth == 1 and tag not in _ROOTS:
-            raise self._fail(f"not JUnit XML: its root is <{tag[:60]}>, expected <testsuites>")
+            raise _NotJUnitError(f"not JUnit XML: its root is <{tag[:60]}>, not <testsuites>")
         if self._builder is None and tag == "testcase":
             self._builder = TreeBuilder()
             self._case_depth = self._depth
@@ -143,64 +147,120 @@ class _Reader:
         if self._builder is not None:
             self._builder.data(text)
 
-    def _end(self, tag: str) -> None:
+    def _end(self, name: str) -> None:
         if self._builder is not None:
-            self._builder.end(tag)
+            self._builder.end(name.rpartition(":")[2])
             if self._depth == self._case_depth:
-                case = xunit2.TestCase.fromelem(self._builder.close())  # type: ignore[no-untyped-call]
+                self._take(xunit2.TestCase.fromelem(self._builder.close()))  # type: ignore[no-untyped-call]
                 self._builder = None
-                self._cases += 1
-                if self._cases > MAX_CASES:
-                    raise self._fail(f"more than {MAX_CASES} test cases")
-                self._results += _executions(case)
         self._depth -= 1
+
+    def _take(self, case: xunit2.TestCase) -> None:
+        self.results += _executions(case)
+        if len(self.results) > MAX_CASES:
+            raise _NotJUnitError(f"more than {MAX_CASES} tests: the rest is not read")
 
 
 def _executions(case: xunit2.TestCase) -> Iterator[TestResult]:
     nodeid = _nodeid(case)
-    # What a run did before its last word: Surefire's flaky and rerun elements.
+    # What the run saw of the test before its last word: Surefire's elements.
     for earlier in case.interim_result:
-        yield _bad(nodeid, earlier, duration_s=0.0)
-    finals = {type(result): result for result in reversed(case.result)}
-    duration_s = _duration(case)
-    for kind in (junitparser.Failure, junitparser.Error):
-        if kind in finals:
-            yield _bad(nodeid, finals[kind], duration_s=duration_s)
-            return
-    outcome = TestOutcome.SKIPPED if junitparser.Skipped in finals else TestOutcome.PASSED
-    yield TestResult(nodeid=nodeid, outcome=outcome, duration_s=duration_s)
+        error = isinstance(earlier, xunit2.FlakyError | xunit2.RerunError)
+        outcome = TestOutcome.ERROR if error else TestOutcome.FAILED
+        yield _result(nodeid, outcome, [earlier], duration_s=0.0)
+    yield _result(nodeid, _outcome(case), case.result, duration_s=_duration(case))
 
 
-def _bad(nodeid: str, result: junitparser.junitparser.Result, *, duration_s: float) -> TestResult:
-    error = isinstance(result, junitparser.Error | xunit2.RerunError | xunit2.FlakyError)
-    message = (result.message or "").strip()
-    # Surefire puts the text of an earlier execution into an element of its own.
-    text = (result.text or getattr(result, "stack_trace", None) or "").strip("\n")
-    if message and message not in text:
-        text = f"{message}\n{text}".rstrip("\n")
-    first = next(iter((message or text).splitlines()), "")
+def _outcome(case: xunit2.TestCase) -> TestOutcome:
+    # A test that failed and whose tear-down failed too has failed.
+    if case.is_failure:
+        return TestOutcome.FAILED
+    if case.is_error:
+        return TestOutcome.ERROR
+    if not case.name and not case.classname:
+        # pytest leaves this when it was interrupted: a test had started and has no report.
+        return TestOutcome.INTERRUPTED
+    element = case._elem  # noqa: SLF001  # junitparser has no word for these
+    skipped = element.find("disabled") is not None or element.get("status") == "notrun"
+    if case.is_skipped or skipped or element.get("result") in {"skipped", "suppressed"}:
+        return TestOutcome.SKIPPED
+    return TestOutcome.PASSED
+
+
+def _result(
+    nodeid: str,
+    outcome: TestOutcome,
+    entries: Iterable[junitparser.junitparser.Result],
+    *,
+    duration_s: float,
+) -> TestResult:
+    bad = [entry for entry in entries if not isinstance(entry, junitparser.Skipped)]
+    said = [entry.message or entry.type or "" for entry in bad]
+    texts = [_text(entry) or message for entry, message in zip(bad, said, strict=True)]
+    text = "\n\n".join(texts) if outcome.bad else ""
+    skips = [entry.message or "" for entry in entries if isinstance(entry, junitparser.Skipped)]
+    first = next(filter(None, [*said, text, *skips[-1:]]), "")
     return TestResult(
         nodeid=nodeid,
-        outcome=TestOutcome.ERROR if error else TestOutcome.FAILED,
+        outcome=outcome,
         duration_s=duration_s,
-        message=bundle.clip(first, MAX_NAME),
+        message=next((line.strip() for line in first.splitlines() if line.strip()), "")[
+            :MAX_MESSAGE
+        ],
         text=bundle.clip(text, MAX_TEXT),
     )
 
 
+def _text(entry: junitparser.junitparser.Result) -> str:
+    # Surefire puts the text of an earlier execution into an element of its own.
+    inner = getattr(entry, "stack_trace", None)
+    return (inner or entry.text or "").strip("\n")
+
+
+def _one_each(results: Iterable[TestResult]) -> Iterator[TestResult]:
+    """Fold the second `<testcase>` that pytest writes when a failed test's tear-down fails too."""
+    previous: TestResult | None = None
+    for result in results:
+        if (
+            previous is not None
+            and previous.nodeid == result.nodeid
+            and previous.outcome is TestOutcome.FAILED
+            and result.outcome is TestOutcome.ERROR
+            and result.message.startswith("failed on teardown")
+        ):
+            previous = replace(
+                previous,
+                duration_s=previous.duration_s + result.duration_s,
+                text=bundle.clip(f"{previous.text}\n\n{result.text}", MAX_TEXT),
+            )
+            continue
+        if previous is not None:
+            yield previous
+        previous = result
+    if previous is not None:
+        yield previous
+
+
 def _nodeid(case: xunit2.TestCase) -> str:
-    # pytest's older dialect names the file: the rest of a dotted class name
-    # after the file's module is the class, as in `test_a.py::TestX::test_y`.
-    name = case.name or "(no name)"
-    classname = case.classname or ""
-    file = (case._elem.get("file") or "").replace("\\", "/").removeprefix("./")  # noqa: SLF001
-    if file.endswith(".py"):
-        module = file.removesuffix(".py").replace("/", ".")
-        inner = classname.removeprefix(module).strip(".") if classname.startswith(module) else ""
-        parts = [file, *filter(None, inner.split(".")), name]
-    else:
-        parts = [*filter(None, [classname]), name]
-    return bundle.clip("::".join(parts), MAX_NAME)
+    name, classname = case.name or "", case.classname or ""
+    where = _from_file(classname, case._elem.get("file") or "") or classname  # noqa: SLF001
+    text = "::".join(part for part in (where, name) if part)
+    # A nodeid is one line, whatever a name holds.
+    line = "".join(repr(one)[1:-1] if one < " " or one == "\x7f" else one for one in text)
+    return bundle.clip(line, MAX_NAME)
+
+
+def _from_file(classname: str, file: str) -> str:
+    """Return the file and the classes in it as pytest writes them, empty when they do not agree."""
+    path = PurePosixPath(file.replace("\\", "/"))
+    if path.suffix != ".py" or path.is_absolute() or ".." in path.parts:
+        return ""
+    module = ".".join(path.with_suffix("").parts)
+    if classname == module:
+        return str(path)
+    if classname.startswith(f"{module}."):
+        return "::".join((str(path), *classname.removeprefix(f"{module}.").split(".")))
+    return ""
 
 
 def _duration(case: xunit2.TestCase) -> float:
@@ -208,4 +268,4 @@ def _duration(case: xunit2.TestCase) -> float:
         seconds = case.time
     except ValueError:
         return 0.0
-    return seconds if seconds is not None and math.isfinite(seconds) and seconds > 0 else 0.0
+    return seconds if seconds is not None and math.isfinite(seconds) and 0 <= seconds < 1e9 else 0.0

@@ -15,10 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from telltale import bundle
-from telltale.errors import BundleError
 from telltale.flaky.signature import name_failure
 from telltale.history import codec
-from telltale.history.ingest import read_results
+from telltale.history.ingest import read_report
 from telltale.model import (
     Command,
     Evidence,
@@ -49,11 +48,10 @@ def make_record(folder: Path, origin: Origin) -> Record:
     """
     evidence = bundle.read_manifest(folder)
     findings = list(evidence.findings)
-    try:
-        results = read_results(folder)
-    except BundleError as error:
-        results = ()
-        findings.append(f"The test report was not read: {error}")
+    report = read_report(folder)
+    results = report.results
+    if report.problem:
+        findings.append(f"The test report could not be read to its end: {report.problem}")
     kept = _bounded(results)
     if len(kept) < len(results):
         findings.append(f"Of {len(results)} tests the history keeps the first {len(kept)}.")

@@ -48,9 +48,11 @@ def find(
     `origin`. Credentials that the checkout itself has for its remotes are used
     too, as git would there; a token takes their place. Raises `HistoryError`.
     """
+    if _is_url(remote):
+        return Remote(url=remote, config=token_config(remote, token))
     git = Git(environ=environ, cwd=cwd)
     inside = git.run("rev-parse", "--git-dir")
-    if "dubious ownership" in inside.errors:
+    if "dubious ownership" in inside.errors and (remote or not fallback):
         raise HistoryError(
             f"{cwd}: {last_words(inside.errors)}; type the `git config` line it names"
         )
@@ -68,6 +70,10 @@ def find(
     return Remote(url=url, config=token_config(url, token))
 
 
+def _is_url(remote: str) -> bool:
+    return "://" in remote or _SCP.fullmatch(remote) is not None
+
+
 def _top(git: Git, cwd: Path) -> Path:
     # git reads the relative address of a remote from the top of the checkout.
     found = git.run("rev-parse", "--show-toplevel")
@@ -75,9 +81,7 @@ def _top(git: Git, cwd: Path) -> Path:
 
 
 def _absolute(url: str, base: Path) -> str:
-    if "://" in url or _SCP.fullmatch(url):
-        return url
-    return str((base / url).resolve())
+    return url if _is_url(url) else str((base / url).resolve())
 
 
 def _checkout_config(git: Git) -> tuple[tuple[str, str], ...]:

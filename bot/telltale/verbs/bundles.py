@@ -39,6 +39,7 @@ def history_of(invocation: Invocation, context: Context) -> History:
         invocation.text("history"),
         cwd=Path.cwd(),
         remote_url=address,
+        token=invocation.text("token"),
         environ=invocation.environ,
     )
 

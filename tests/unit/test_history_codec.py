@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telltale.errors import HistoryError
+from telltale.history import codec
+from telltale.model import Command, Record, RecordedTest, TestOutcome
+from tests.unit.history_records import any_record, main_run
+
+JUNK: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, -1, 1.5, 10**30, "", "x" * 10_000, [], [[]], {}, {"a": {}}, [None] * 300]
+)
+
+
+@given(any_record())
+def test_a_record_comes_back_as_it_went(record: Record) -> None:
+    assert codec.decode(codec.encode(record), "x") == record
+
+
+@given(any_record())
+def test_equal_records_are_equal_bytes(record: Record) -> None:
+    other_order = dict(sorted(record.command.env.items(), reverse=True))
+    same = replace(record, command=replace(record.command, env=other_order))
+
+    assert codec.encode(same) == codec.encode(record)
+
+
+@given(any_record(), st.data())
+def test_a_damaged_record_is_refused_by_name_or_still_a_record(
+    record: Record, data: st.DataObject
+) -> None:
+    document = json.loads(gzip.decompress(codec.encode(record)))
+    _spoil(document, data)
+    try:
+        found = codec.decode(gzip.compress(json.dumps(document).encode()), "records/a.json.gz")
+    except HistoryError as error:
+        assert str(error).startswith("records/a.json.gz: ")  # noqa: PT017
+    else:
+        assert isinstance(found, Record)
+
+
+def _spoil(document: dict[str, Any], data: st.DataObject) -> None:
+    inner: Any = document
+    while True:
+        keys = sorted(inner) if isinstance(inner, dict) else list(range(len(inner)))
+        key = data.draw(st.sampled_from(keys))
+        if isinstance(inner[key], dict | list) and inner[key] and data.draw(st.booleans()):
+            inner = inner[key]
+            continue
+        inner[key] = data.draw(JUNK)
+        return
+
+
+@given(st.binary(max_size=200))
+def test_bytes_that_are_no_record_are_refused(data: bytes) -> None:
+    with pytest.raises(HistoryError, match=r"^here: "):
+        codec.decode(data, "here")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        pytest.param(b"", "cut short", id="empty"),
+        pytest.param(codec.encode(main_run(1))[:-9], "cut short", id="truncated"),
+        pytest.param(b"PK\x03\x04" + b"\0" * 40, "not a gzip file", id="zip"),
+        pytest.param(gzip.compress(b"\0" * (codec.MAX_BYTES + 1)), "more than", id="gzip-bomb"),
+        pytest.param(gzip.compress(b"[" * 200_000), "not JSON", id="nesting-bomb"),
+        pytest.param(gzip.compress(b'{"a": NaN}'), "NaN", id="nan"),
+        pytest.param(gzip.compress(b"\xff\xfe"), "not JSON", id="no-text"),
+        pytest.param(gzip.compress(b"[]"), "not a JSON object", id="list"),
+        pytest.param(
+            gzip.compress(b'{"schema": "telltale.record/9"}'), "newer Telltale", id="newer-schema"
+        ),
+    ],
+)
+def test_what_is_wrong_is_said(data: bytes, reason: str) -> None:
+    with pytest.raises(HistoryError, match=reason):
+        codec.decode(data, "here")
+
+
+def test_columns_of_different_length_are_refused() -> None:
+    document = json.loads(gzip.decompress(codec.encode(main_run(1))))
+    document["tests"]["outcome"] = "pp"
+
+    with pytest.raises(HistoryError, match="1 nodeid, 2 outcome, 1 duration_us"):
+        codec.decode(gzip.compress(json.dumps(document).encode()), "here")
+
+
+def test_keys_of_a_later_version_are_passed_over() -> None:
+    document = json.loads(gzip.decompress(codec.encode(main_run(1))))
+    document["weather"] = document["origin"]["weather"] = "rain"
+
+    assert codec.decode(gzip.compress(json.dumps(document).encode()), "here") == main_run(1)
+
+
+def test_ten_thousand_tests_take_about_80_kb() -> None:
+    chance = random.Random(1)  # noqa: S311
+    tests = tuple(
+        RecordedTest(
+            nodeid=f"tests/unit/test_module_{index // 25}.py::TestClass{index // 5}"
+            f"::test_{chance.choice(['reads', 'writes', 'parses'])}_number_{index % 97}[{index}]",
+            outcome=TestOutcome.PASSED,
+            duration_s=round(chance.lognormvariate(-3.5, 1.2), 3),
+        )
+        for index in range(10_000)
+    )
+    record = replace(main_run(1), tests=tests, command=Command(argv=("pytest",), cwd="."))
+
+    assert len(codec.encode(record)) < 90_000
