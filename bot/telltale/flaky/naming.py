@@ -143,8 +143,9 @@ def _diagnose(test: str, lines: list[str]) -> tuple[str, str, str, Frame | None]
     if thrown is None:
         return _without_exception(test, lines)
     frame = _blame(thrown.frames)
-    if _timed_out(thrown):
-        return "test_timeout", "Timeout", "", frame
+    stopped = _stopped(thrown)
+    if stopped:
+        return (*stopped, "", frame)
     if _collecting(test, lines):
         # The statement that imports is not the cause; several modules may share one.
         at = _blame(thrown.frames) if not thrown.message else None
@@ -171,8 +172,14 @@ def _dumped(lines: list[str]) -> tuple[str, str] | None:
     return None
 
 
-def _timed_out(thrown: Thrown) -> bool:
-    return thrown.type == "Failed" and bool(re.match(r"Timeout \(?>?\d", thrown.message))
+def _stopped(thrown: Thrown) -> tuple[str, str] | None:
+    """Return kind and what, when the exception only says that something took too long."""
+    if thrown.type == "Failed" and re.match(r"Timeout \(?>?\d", thrown.message):
+        return "test_timeout", "Timeout"
+    if thrown.type == "KeyboardInterrupt":
+        # Nobody sits at a runner's keyboard: this is how a limit ends a command.
+        return "hang_or_device_timeout", "interrupted"
+    return None
 
 
 def _collecting(test: str, lines: list[str]) -> bool:
@@ -440,7 +447,7 @@ def _where(frame: Frame | None) -> str:
 # --- the message, with volatile values renamed -------------------------------------------------
 
 _KEPT = re.compile(
-    r"(?:\b(?:Errno|WinError|errno|status(?: code)?|[Ee]xit(?: code| status)|signal|HTTP(?:/[\d.]+)?"
+    r"(?:\b(?:Errno|WinError|errno|status(?: code)?|[Ee]xit(?:ed with)?(?: code| status)?|signal|HTTP(?:/[\d.]+)?"
     r"|error code|code|rc|CUDA error|Server Error|Client Error)[ :=]{0,2}-?\d+\b)"
     r"|\b[45]\d\d (?:Client|Server) Error\b"
 )
@@ -452,7 +459,8 @@ _VOLATILE = re.compile(
     r"|(?P<time>\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?)"
     r"|(?P<clock>\b\d{1,2}:\d\d:\d\d(?:[.,]\d+)?\b)"
     r"|(?P<addr>\b0x[0-9a-fA-F]+\b)"
-    r"|(?P<path>(?:[A-Za-z]:)?(?:[/\\][\w.@+~%=-]+){2,}[/\\]?)"
+    r"|(?P<path>(?:[A-Za-z]:)?(?:[/\\][\w.@+~%=-]+){2,}[/\\]?|~(?:/[\w.@+~%=-]+)+/?"
+    r"|\b[\w.-]+(?:/[\w.@+~%=-]+)*/[\w@+~%=-]+\.\w+)"
     r"|(?P<ip>\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b)"
     r"|(?P<dur>\b\d+(?:\.\d+)?(?:e-?\d+)? ?(?:ns|us|µs|ms|s|sec|secs|seconds?|minutes?|min)\b)"
     r"|(?P<size>\b\d+(?:\.\d+)? ?(?:[KMGT]i?B|[kMG]b|bytes?)\b)"
