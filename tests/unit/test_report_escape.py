@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
@@ -146,6 +146,7 @@ def issue_by_a_stranger(text: str) -> IssueData:
 @given(hostile_text)
 @settings(max_examples=60, deadline=None)
 def test_issue_stays_tame(text: str) -> None:
+    assume(clean(text).strip("\n"))  # without a text there is no block, which is our own doing
     assert_tame(
         gfm.look(gfm.render(issue_body(issue_by_a_stranger(text)))),
         gfm.look(gfm.render(issue_body(issue_by_a_stranger("word")))),

@@ -14,9 +14,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from telltale.model import FailureVerdict
 from telltale.report import templating, words
+from telltale.report.arrange import make_view
 from telltale.report.data import ReportData
-from telltale.report.view import View, make_view
+from telltale.report.view import View
 
 MARKER = "<!-- telltale:comment -->"
 """The first line of every comment of ours, and of no other."""
@@ -34,7 +36,7 @@ _STATE = re.compile(r"<!-- telltale:state (\{[^\n]{0,500}\}) -->")
 class Limits:
     """How much of each part is shown: rows, except where the name says otherwise."""
 
-    died: int = 10
+    died: int = 5
     problems: int = 10
     blocks: int = 5
     """Failures shown with their text."""
@@ -107,7 +109,7 @@ SHRINK: tuple[tuple[str, int, str], ...] = (
     ("suspects", 5, "suspects"),
     ("findings", 5, "findings"),
     ("undecided", 5, "undecided figures"),
-    ("further", 20, "failures beyond the first five"),
+    ("further", 20, "failures beyond the first ones"),
     ("suspects", 0, "suspects"),
     ("resources", 10, "resources"),
     ("evidence", 10, "evidence links"),
@@ -118,7 +120,7 @@ SHRINK: tuple[tuple[str, int, str], ...] = (
     ("undecided", 0, "undecided figures"),
     ("resources", 0, "resources"),
     ("method", 0, "how this was computed"),
-    ("further", 5, "failures beyond the first five"),
+    ("further", 5, "failures beyond the first ones"),
     ("blocks", 2, "texts of failures"),
     ("known", 3, "known failures"),
     ("flakes", 3, "known flakes"),
@@ -129,7 +131,7 @@ SHRINK: tuple[tuple[str, int, str], ...] = (
     ("died", 3, "runs that did not end"),
 )
 """(limit, new value, what people call it): the least important first, each step on top of those
-before. After the last one nothing that is left can be long enough not to fit."""
+before; docs/report.md has the list. What is left after the last one always fits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,23 +184,59 @@ def _state_line(data: ReportData) -> str:
 
 
 def _fitting(view: View, limits: Limits, most: int) -> str:
-    text = _render(view, limits, ())
-    cut: list[str] = []
-    for name, value, called in SHRINK:
-        if _fits(text, most):
-            return text
-        if getattr(limits, name) <= value:
-            continue
-        limits = replace(limits, **{name: value})
-        shorter = _render(view, limits, tuple(cut))
-        if len(shorter) < len(text) and called not in cut:
-            cut.append(called)
-        text = _render(view, limits, tuple(cut))
-    return text
+    """Return the text after as few steps of `SHRINK` as make it fit."""
+    low, high = 0, len(SHRINK)
+    text = _shortened(view, limits, 0)
+    if _fits(text, most):
+        return text
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _fits(_shortened(view, limits, middle), most):
+            high = middle
+        else:
+            low = middle
+    return _shortened(view, limits, high)
 
 
 def _fits(text: str, most: int) -> bool:
     return len(text.encode()) <= most  # never fewer bytes than code points
+
+
+def _shortened(view: View, limits: Limits, steps: int) -> str:
+    there = _rows(view)
+    cut: dict[str, None] = {}
+    for name, value, called in SHRINK[:steps]:
+        if value < min(getattr(limits, name), there[name]):
+            limits = replace(limits, **{name: value})
+            cut[called] = None
+    return _render(view, limits, tuple(cut))
+
+
+def _rows(view: View) -> dict[str, int]:
+    """Return how much there is of what each limit bounds."""
+    loud = [view.failures(verdict) for verdict in (FailureVerdict.NEW, FailureVerdict.UNDECIDED)]
+    causes = max(len(groups) for groups in loud)
+    lengths = [1 + group.example.text.count("\n") for groups in loud for group in groups]
+    return {
+        "died": len(view.died),
+        "problems": len(view.problems),
+        "blocks": causes,
+        "lines": max(lengths, default=0),
+        "commands": len(view.reruns) + sum(bool(group.command) for group in view.groups),
+        "further": causes,
+        "regressions": len(view.regressions),
+        "flakes": len(view.failures(FailureVerdict.FLAKY)),
+        "known": len(view.failures(FailureVerdict.KNOWN)),
+        "undecided": len(view.undecided),
+        "suspects": len(view.suspects),
+        "improvements": len(view.improvements),
+        "slowest": len(view.slowest),
+        "resources": len(view.jobs),
+        "findings": len(view.findings),
+        "changed": max(len(view.added), len(view.removed)),
+        "evidence": len(view.jobs),
+        "method": len(view.jobs),
+    }
 
 
 def _render(view: View, limits: Limits, cut: tuple[str, ...]) -> str:

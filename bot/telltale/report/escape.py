@@ -27,7 +27,7 @@ from markupsafe import Markup
 NOTHING = Markup("–")  # noqa: RUF001
 """What a table shows where there is no value."""
 
-_LONGEST = 200_000
+_LONGEST = 50_000
 """Code points of one text that are looked at; the rest is cut before any other work."""
 
 _ANSI = re.compile(
@@ -40,6 +40,7 @@ _OUR_MARKER = re.compile(r"<!--(?=\s*telltale)", re.IGNORECASE)
 
 _PLAIN = re.compile(
     r"(?![0-9a-f]{7,}[,;:.)…]*$)"  # GitHub links what could be a commit
+    r"(?!(?i:www|https?|mailto|xmpp)\b)"
     r"\(?"
     r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[A-Za-z]+(?:['-][A-Za-z]+)*|[+-]?[0-9][0-9,]*(?:\.[0-9]+)?%?)"
     r"[,;:.)…]*"
@@ -74,7 +75,7 @@ def clip(text: str, limit: int) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """Return the clean text on one line of at most `limit` code points."""
-    return clip(" ".join(clean(text[: limit * 20]).split()), limit)
+    return clip(" ".join(clean(text[: limit * 8]).split()), limit)
 
 
 def code(text: str, limit: int = 160) -> Markup:

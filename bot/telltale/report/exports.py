@@ -1,7 +1,7 @@
 """
 report.json: the report for other programs.
 
-Schema `telltale.report/1`. Keys are only ever added. Seconds, bytes and
+Schema `telltale.report/1`, described in docs/report.md. Keys are only ever added. Seconds, bytes and
 fractions are plain numbers; null means not known. Texts are as they came
 from the bundles: unescaped, unbounded and not to be trusted.
 """
@@ -16,8 +16,9 @@ from typing import Any
 
 from telltale.model import JudgedFailure, Judgement
 from telltale.report import words
+from telltale.report.arrange import make_view
 from telltale.report.data import Job, ReportData
-from telltale.report.view import make_view, title
+from telltale.report.view import title
 
 SCHEMA = "telltale.report/1"
 
@@ -104,6 +105,7 @@ def _job(job: Job) -> dict[str, Any]:
         "removed": list(comparison.removed),
         "findings": list(head.findings),
         "artifact": {"name": job.artifact, "url": job.artifact_url},
+        "reproduce": job.reproduce,
     }
 
 

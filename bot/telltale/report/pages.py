@@ -16,8 +16,8 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from telltale.report import templating, words
+from telltale.report.arrange import make_view
 from telltale.report.data import ReportData
-from telltale.report.view import make_view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

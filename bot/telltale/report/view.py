@@ -1,36 +1,27 @@
 """
-The report's content in the order and groups in which people read it, before any wording.
+The report's content in the groups and the order in which people read it, before any wording.
 
 One cause is one group, however many tests and jobs it struck. Nothing is
-bounded here: how many rows a text shows is the text's business.
+bounded here: how many rows a text shows is the text's business. `arrange`
+makes it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from telltale.model import (
     Failure,
     FailureVerdict,
     IssueRef,
-    JudgedFailure,
     Judgement,
-    Outcome,
     Record,
     Resources,
     TestOutcome,
     Verdict,
 )
 from telltale.report.data import Job, ReportData
-from telltale.report.escape import one_line
-
-_LONGEST_COMMAND = 4_000
-"""Code points; nobody pastes more, and a command that was cut short must not be pasted at all."""
-
-_ENDED = frozenset({Outcome.PASSED, Outcome.FAILED})
-_UNEXPLAINED = frozenset({FailureVerdict.NEW, FailureVerdict.UNDECIDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,44 +167,6 @@ class View:
         return tuple(group for group in self.groups if group.verdict == verdict)
 
 
-def make_view(data: ReportData) -> View:
-    """Group and order what the report says."""
-    rows = [
-        Row(job=title(job), judgement=judgement)
-        for job in data.jobs
-        for judgement in job.comparison.judgements
-    ]
-    decisive = [row for row in rows if not row.judgement.advisory]
-    suspects = [row for row in rows if row.judgement.advisory and _looks_worse(row.judgement)]
-    states = _states(data.jobs)
-    return View(
-        data=data,
-        base=one_line(data.base_branch, 60),
-        jobs=data.jobs,
-        tests=len(states),
-        passed=sum(state is TestOutcome.PASSED for state in states.values()),
-        skipped=sum(state is TestOutcome.SKIPPED for state in states.values()),
-        interrupted=sum(state is TestOutcome.INTERRUPTED for state in states.values()),
-        groups=_groups(data),
-        died=_died(data.jobs),
-        rows=tuple(rows),
-        decisive=tuple(decisive),
-        suspects=tuple(sorted(suspects, key=_by_change)),
-        reruns=_reruns(data),
-        improvements=tuple(row for row in decisive if row.judgement.verdict is Verdict.IMPROVEMENT),
-        undecided=_undecided(rows),
-        slowest=_slowest(data.jobs),
-        added=_changed([(title(job), job.comparison.added) for job in data.jobs]),
-        removed=_changed([(title(job), job.comparison.removed) for job in data.jobs]),
-        findings=tuple(
-            (title(job), finding) for job in data.jobs for finding in job.comparison.head.findings
-        ),
-        baselines=tuple(
-            len(job.comparison.baseline) for job in data.jobs if job.comparison.baseline
-        ),
-    )
-
-
 def cpu_s(used: Resources) -> float | None:
     """Return user and system time together, in seconds; None when either was not measured."""
     if used.user_s is None or used.system_s is None:
@@ -224,164 +177,3 @@ def cpu_s(used: Resources) -> float | None:
 def title(job: Job) -> str:
     """Return a job as people read it."""
     return job.comparison.head.series.title
-
-
-_WORST_FIRST = (
-    TestOutcome.FAILED,
-    TestOutcome.ERROR,
-    TestOutcome.INTERRUPTED,
-    TestOutcome.PASSED,
-    TestOutcome.SKIPPED,
-)
-
-
-def _states(jobs: Sequence[Job]) -> dict[str, TestOutcome]:
-    # One test may run in several jobs, and several times in one: the worst counts.
-    rank = {outcome: at for at, outcome in enumerate(_WORST_FIRST)}
-    states: dict[str, TestOutcome] = {}
-    for job in jobs:
-        for test in job.comparison.head.tests:
-            before = states.get(test.nodeid, TestOutcome.SKIPPED)
-            states[test.nodeid] = min(before, test.outcome, key=rank.__getitem__)
-    return states
-
-
-def _groups(data: ReportData) -> tuple[Group, ...]:
-    found: dict[tuple[FailureVerdict, str], list[tuple[Job, JudgedFailure]]] = defaultdict(list)
-    for job in data.jobs:
-        for judged in job.comparison.failures:
-            found[judged.verdict, judged.failure.signature].append((job, judged))
-    groups = [_group(data, members) for members in found.values()]
-    return tuple(sorted(groups, key=lambda group: (-len(group.tests), group.tests)))
-
-
-def _group(data: ReportData, members: Sequence[tuple[Job, JudgedFailure]]) -> Group:
-    all_judged = [judged for _, judged in members]
-    signature = all_judged[0].failure.signature
-    flakes = [judged.flake for judged in all_judged if judged.flake]
-    issue = data.issues.get(signature)
-    ours = {job.comparison.head.id for job in data.jobs}
-    earlier = any(one.record_id not in ours for flake in flakes for one in flake.failed)
-    return Group(
-        verdict=all_judged[0].verdict,
-        # A record keeps the texts of the first failures only.
-        example=max((judged.failure for judged in all_judged), key=lambda one: bool(one.text)),
-        tests=_tests(members, signature),
-        jobs=_distinct(title(job) for job, _ in members),
-        reasons=_distinct(judged.reason for judged in all_judged if judged.reason),
-        failed=sum(len(flake.failed) for flake in flakes),
-        executions=sum(flake.runs for flake in flakes),
-        seen_before=issue is not None or earlier,
-        issue=issue,
-        command=_pasted(data.scaffolds.get(signature, "")),
-    )
-
-
-def _tests(members: Sequence[tuple[Job, JudgedFailure]], signature: str) -> tuple[str, ...]:
-    # A record keeps the first failures, and of the rest the outcome and the signature.
-    named = _distinct(judged.failure.nodeid for _, judged in members)
-    jobs = {id(job): job for job, _ in members}
-    unnamed = []
-    for job in jobs.values():
-        judged = {one.failure.nodeid for one in job.comparison.failures}
-        unnamed += [
-            test.nodeid
-            for test in job.comparison.head.tests
-            if test.outcome.bad and test.signature == signature and test.nodeid not in judged
-        ]
-    return _distinct([*named, *unnamed])
-
-
-def _reruns(data: ReportData) -> tuple[tuple[str, str], ...]:
-    found: dict[str, str] = {}
-    for job in data.jobs:
-        unclear = [one for one in job.comparison.failures if one.verdict in _UNEXPLAINED]
-        scaffolds = all(one.failure.signature in data.scaffolds for one in unclear)
-        command = _pasted(job.reproduce)
-        if command and (_cut_short(job) or not scaffolds):
-            found.setdefault(command, title(job))
-    return tuple((job, command) for command, job in found.items())
-
-
-def _pasted(command: str) -> str:
-    return command if len(command) <= _LONGEST_COMMAND else ""
-
-
-def _distinct(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))
-
-
-def _died(jobs: Sequence[Job]) -> tuple[Died, ...]:
-    found = []
-    for job in jobs:
-        head = job.comparison.head
-        if not _cut_short(job):
-            continue
-        running = [t.nodeid for t in head.tests if t.outcome is TestOutcome.INTERRUPTED]
-        found.append(
-            Died(
-                job=title(job),
-                record=head,
-                ended=len(head.tests) - len(running),
-                running=tuple(running),
-                artifact=job.artifact,
-                artifact_url=job.artifact_url,
-            )
-        )
-    return tuple(found)
-
-
-def _cut_short(job: Job) -> bool:
-    head = job.comparison.head
-    some_failed = job.comparison.failures or any(test.outcome.bad for test in head.tests)
-    speechless = head.outcome is Outcome.FAILED and not some_failed
-    return head.outcome not in _ENDED or speechless
-
-
-def _undecided(rows: Sequence[Row]) -> tuple[Undecided, ...]:
-    found: dict[tuple[str, str], list[Judgement]] = defaultdict(list)
-    for row in rows:
-        # A single test that is undecided is a suspect.
-        if row.judgement.verdict is Verdict.UNDECIDED and not row.judgement.nodeid:
-            found[row.job, row.judgement.reason].append(row.judgement)
-    return tuple(
-        Undecided(job=job, reason=reason, judgements=tuple(judgements))
-        for (job, reason), judgements in found.items()
-    )
-
-
-def _slowest(jobs: Sequence[Job]) -> tuple[Execution, ...]:
-    found = []
-    for job in jobs:
-        tests = job.comparison.head.tests
-        total = sum(test.duration_s for test in tests)
-        found += [
-            Execution(
-                job=title(job),
-                nodeid=test.nodeid,
-                outcome=test.outcome,
-                duration_s=test.duration_s,
-                share=test.duration_s / total,
-            )
-            for test in tests
-            if test.duration_s > 0
-        ]
-    return tuple(sorted(found, key=lambda slow: (-slow.duration_s, slow.nodeid, slow.job)))
-
-
-def _changed(found: Sequence[tuple[str, Sequence[str]]]) -> tuple[Changed, ...]:
-    jobs: dict[str, list[str]] = defaultdict(list)
-    for job, nodeids in found:
-        for nodeid in nodeids:
-            jobs[nodeid].append(job)
-    return tuple(Changed(nodeid=nodeid, jobs=tuple(of)) for nodeid, of in sorted(jobs.items()))
-
-
-def _looks_worse(judgement: Judgement) -> bool:
-    if judgement.nodeid and judgement.verdict is Verdict.UNDECIDED:
-        return (judgement.change or 0.0) > 0
-    return judgement.verdict is Verdict.REGRESSION
-
-
-def _by_change(row: Row) -> tuple[float, str, str]:
-    return (-(row.judgement.change or 0.0), row.judgement.nodeid, row.job)

@@ -214,14 +214,13 @@ def _slower(view: View) -> list[str]:
 
 
 def _excused(view: View) -> list[str]:
-    base = f" on {view.base}" if view.base else ""
     flakes = view.failures(FailureVerdict.FLAKY)
+    known = view.failures(FailureVerdict.KNOWN)
+    there = (f"failure known on {view.base}", f"failures known on {view.base}")
     return [
         *_causes([group for group in flakes if not group.seen_before], "new flake", "new flakes"),
         *_causes([group for group in flakes if group.seen_before], "known flake", "known flakes"),
-        *_causes(
-            view.failures(FailureVerdict.KNOWN), f"failure known{base}", f"failures known{base}"
-        ),
+        *_causes(known, *(there if view.base else ("known failure", "known failures"))),
     ]
 
 
