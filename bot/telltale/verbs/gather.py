@@ -120,7 +120,8 @@ def _origin(origin: Origin, evidence: Evidence) -> Origin:
     if origin.local:
         # At a terminal nobody but the bundle knows the commit, nor has a reason to forge it.
         source = evidence.source
-        return replace(origin, sha=origin.sha or source.sha[:64], branch=source.ref[:200])
+        branch = source.ref.removeprefix("refs/heads/")[:200]
+        return replace(origin, sha=origin.sha or source.sha[:64], branch=branch)
     # A run's artifacts are those of all its attempts. Which one wrote a bundle is the
     # bundle's own claim; it can do no more harm than name an earlier attempt.
     claimed = evidence.github.run_attempt if evidence.github else origin.run_attempt

@@ -203,10 +203,18 @@ def _job(found: Found, records: Histories) -> Job:
 def _command(record: Record) -> str:
     """Return the command as a person types it at the root of a checkout."""
     argv = record.command.argv
-    text = argv[-1] if argv[:1] == ("bash",) and argv[-2:-1] == ("-c",) else shlex.join(argv)
+    text = argv[-1] if argv[:1] == ("bash",) and argv[-2:-1] == ("-c",) else _join(argv)
     env = " ".join(f"{name}={shlex.quote(value)}" for name, value in record.command.env.items())
     text = f"{env} {text}" if env and "\n" not in text else text
     return text if record.command.cwd == "." else f"cd {shlex.quote(record.command.cwd)} && {text}"
+
+
+def _join(argv: Sequence[str]) -> str:
+    # The bundle says ~ for the home folder; quoted, no shell would expand it.
+    return " ".join(
+        f"~/{shlex.quote(word[2:])}" if word.startswith("~/") else shlex.quote(word)
+        for word in argv
+    )
 
 
 def _base_branch(context: gha.Context) -> str:
