@@ -101,7 +101,9 @@ class Runner:
             *_each("--secret", {"GITHUB_TOKEN": self.token} | dict(secrets or {})),
             *_each("--env", self._variables(run_id, attempt)),
         ]
-        exit_code, out, err = _finish(command, clone, self._environment(folder))
+        exit_code, out, err = _finish(
+            command, clone, machine_environment() | {"XDG_CACHE_HOME": str(folder / "cache")}
+        )
         (folder / "act.jsonl").write_text(out, encoding="utf-8")
         lines = out.splitlines()
         jobs = read_jobs(lines)
@@ -158,17 +160,17 @@ class Runner:
             **self.environment,
         }
 
-    def _environment(self, folder: Path) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(NOT_OF_A_RUNNER)}
-        # The runner's Python is the one that runs the tests: it has pytest, as a user's would.
-        path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-        return kept | {
-            "PATH": path,
-            "GIT_CONFIG_GLOBAL": os.devnull,  # a new machine's git: no name, no e-mail address
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_TERMINAL_PROMPT": "0",  # act gives steps a terminal; GitHub's have none
-            "XDG_CACHE_HOME": str(folder / "cache"),
-        }
+
+def machine_environment() -> dict[str, str]:
+    """Return the variables of the runner machine, those of these tests taken out."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(NOT_OF_A_RUNNER)}
+    return kept | {
+        # Its Python is the one that runs the tests: it has pytest, as a user's would.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}",
+        "GIT_CONFIG_GLOBAL": os.devnull,  # a new machine's git: no name, no e-mail address
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",  # act gives steps a terminal; GitHub's have none
+    }
 
 
 def _each(flag: str, values: Mapping[str, str]) -> list[str]:

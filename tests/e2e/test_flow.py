@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.act import Runner
+from tests.e2e.act import Runner, machine_environment
 from tests.e2e.github import ScratchGitHub, scratch_github
 from tests.e2e.repository import Repository
 from tests.e2e.results import Run
@@ -76,12 +77,23 @@ def at(weather: Mapping[str, str], github: ScratchGitHub) -> ScratchGitHub:
     return github
 
 
+def records(repository: Repository) -> list[str]:
+    """Name the records in the history branch."""
+    return [path for path in repository.paths(HISTORY) if path.endswith(".json.gz")]
+
+
+def part(comment: str, heading: str) -> str:
+    """Take the part under a heading out of a comment."""
+    return comment.partition(f"#### {heading}\n")[2].partition("\n#### ")[0]
+
+
 def test_each_run_on_main_adds_one_record_to_the_history(season: Season) -> None:
     for day in season.days:
         assert day.results == {"tests": "success", "report": "success"}, day.log
+    assert season.storm.results == {"tests": "failure", "report": "success"}, season.storm.log
+    assert season.after_the_storm.conclusion == "success", season.after_the_storm.log
     repository = season.repository
-    paths = repository.paths(HISTORY)
-    assert sum(path.startswith("records/") for path in paths) == 7
+    assert len(records(repository)) == 7
     # The branch begins by itself, and no run rewrites what another has written.
     assert len(repository.commits(HISTORY)) == 7
     assert not set(repository.commits(HISTORY)) & set(repository.commits("main"))
@@ -94,14 +106,10 @@ def test_a_pull_request_has_one_comment_that_its_next_run_edits(github: ScratchG
     assert run.results == {"tests": "failure", "report": "success"}, run.log
     [comment] = github.fake.repo.comments_on(7)
     assert comment.user == "github-actions[bot]"
-    first = comment.body
-    assert "1 new failure" in first
-    assert "test_price" in first
-    assert "1 regression" in first
-    assert "peak memory" in first
-    assert "1 flaky failure" in first
-    assert "test_delivery" in first
-    assert pull.head_sha[:7] in first
+    assert pull.head_sha[:7] in comment.body
+    assert "test_price" in part(comment.body, "New failures")
+    assert "peak memory" in part(comment.body, "Regressions")
+    assert "test_delivery" in part(comment.body, "Flaky")
 
     github.push_to(pull, sources())
     run = at(FAIR, github).test(pull, WORKFLOW)
@@ -110,46 +118,55 @@ def test_a_pull_request_has_one_comment_that_its_next_run_edits(github: ScratchG
     [edited] = github.fake.repo.comments_on(7)
     assert edited.id == comment.id
     assert pull.head_sha[:7] in edited.body
-    assert "regression" not in edited.body
-    assert "test_price" not in edited.body
+    assert not [name for name in ("New failures", "Regressions", "Flaky") if name in edited.body]
     assert run.job("report").summary
     # What a pull request did is kept, and is not what main is compared with.
-    kept = [path for path in github.repository.paths(HISTORY) if ".other." in path]
-    assert len(kept) == 2
+    assert sum(path.endswith(".other.json.gz") for path in records(github.repository)) == 2
 
 
-def test_a_flaky_failure_that_recurs_gets_one_issue_with_a_scaffold(github: ScratchGitHub) -> None:
+def test_a_flaky_failure_that_recurs_gets_one_issue(github: ScratchGitHub) -> None:
     storm = at(STORM, github).push({"day": "storm 2\n"}, "Another storm", WORKFLOW)
+
     assert storm.results == {"tests": "failure", "report": "success"}, storm.log
     [issue] = github.fake.repo.issues.values()
     assert issue.user == "github-actions[bot]"
     assert {"telltale:flaky", "flaky", "assertion"} <= set(issue.labels)
     assert "test_delivery" in issue.title
-    body = issue.body or ""
+    before = issue.body
 
     fair = at(FAIR, github).rerun(storm)
     again = at(STORM, github).push({"day": "storm 3\n"}, "The third storm", WORKFLOW)
+
     assert fair.conclusion == "success", fair.log
     assert again.job("report").result == "success", again.log
     [same] = github.fake.repo.issues.values()
-    assert same.number == issue.number
-    assert same.state == "open"
-    assert same.body != body
+    assert (same.number, same.state) == (issue.number, "open")
+    assert same.body != before
+    assert not github.fake.repo.comments
 
 
-def test_the_scaffold_is_stored_where_the_issue_says(github: ScratchGitHub) -> None:
+def test_the_issue_says_how_to_reproduce_the_failure(github: ScratchGitHub, tmp_path: Path) -> None:
     at(STORM, github).push({"day": "storm 2\n"}, "Another storm", WORKFLOW)
     [issue] = github.fake.repo.issues.values()
     body = issue.body or ""
-    tree = f"{github.runner.server_url}/acme/widgets/tree/{HISTORY}/"
-    assert tree in body
-    folder = body.split(tree, 1)[1].partition(")")[0]
-    names = {
-        path.removeprefix(f"{folder}/")
-        for path in github.repository.paths(HISTORY)
-        if path.startswith(f"{folder}/")
-    }
-    assert {"README.md", "run_test.sh", "reproduce.json"} <= names
+
+    page = f"{github.runner.server_url}/acme/widgets/tree/{HISTORY}/"
+    folder = body.partition(page)[2].partition("`")[0]
+    files = [path for path in github.repository.paths(HISTORY) if path.startswith(f"{folder}/")]
+    assert {f"{folder}/README.md", f"{folder}/run_test.sh"} <= set(files)
+    checkout = github.repository.clone_at(
+        github.repository.tip("main"), tmp_path / "checkout", str(github.repository.bare)
+    )
+    command = part(body, "Reproduce").partition("```bash\n")[2].partition("\n```")[0]
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=checkout,
+        env=machine_environment() | STORM,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr  # reproduced, with this signature
 
 
 @pytest.fixture
@@ -185,7 +202,8 @@ def test_a_fork_is_reported_on_by_a_run_of_the_default_branch(outside: ScratchGi
     [comment] = outside.fake.repo.comments_on(7)
     assert "test_price" in comment.body
     assert pull.head_sha[:7] in comment.body
-    assert all(".other." in path for path in outside.repository.paths(HISTORY) if "records" in path)
+    [record] = records(outside.repository)
+    assert record.endswith(".other.json.gz")
 
     outside.push_to(pull, sources())
     report = outside.follow(outside.test(pull, "tests.yml"), "report.yml")
