@@ -223,11 +223,55 @@ def test_comment_that_somebody_deletes_meanwhile_is_made_anew(
     assert (result.action, "deleted meanwhile" in result.note) == ("failed", True)
 
 
+def test_comment_of_another_report_is_not_taken_for_ours_when_the_answer_is_lost(
+    github: FakeGitHub, head: str
+) -> None:
+    def another_report(_: float) -> None:
+        github.add_comment(5, report("another", head=head, run=8), user=BOT)
+
+    github.fail("POST", "/comments$", reset="before")
+    forge = connect(github, sleep=another_report)
+    publish_comment(forge, 5, head, report("ours", head=head), MARKER)
+    assert [c.body for c in ours(github)] == [report("ours", head=head)]
+
+
+def test_later_comment_of_a_killed_report_is_deleted(github: FakeGitHub, head: str) -> None:
+    def another_report(_: float) -> None:
+        github.add_comment(5, report("another", head=head, run=8), user=BOT)
+
+    github.secondary_limit("GET", "/issues/5/comments$", nth=2, retry_after=1)
+    forge = connect(github, sleep=another_report)
+    result = publish_comment(forge, 5, head, report("ours", head=head), MARKER)
+    assert result.action == "created"
+    assert [c.body for c in ours(github)] == [report("ours", head=head)]
+
+
+def test_head_that_moves_while_we_look_is_noticed(github: FakeGitHub, head: str) -> None:
+    def newer_report(_: float) -> None:
+        newer = github.push(branch="feature", files={"x": "y"}).sha
+        github.add_comment(5, report("newer", head=newer), user=BOT)
+
+    github.secondary_limit("GET", "/issues/5/comments$", retry_after=1)
+    forge = connect(github, sleep=newer_report)
+    assert publish_comment(forge, 5, head, report("older"), MARKER).action == "skipped"
+    assert ["newer" in c.body for c in ours(github)] == [True]
+
+
 def test_a_personal_token_has_its_own_comment(github: FakeGitHub, head: str) -> None:
     publish(github, head, "bot")
     forge = connect(github, PERSONAL_TOKEN)
     assert publish_comment(forge, 5, head, report("person"), MARKER).action == "created"
     assert [c.user for c in github.repo.comments_on(5)] == [BOT, "octocat"]
+
+
+def test_an_app_that_we_took_for_actions_finds_its_comment_by_writing(
+    github: FakeGitHub, head: str
+) -> None:
+    github.add_token("app", login="my-app[bot]", permissions={"pull_requests": "write"})
+    old = github.add_comment(5, report("old"), user="my-app[bot]")
+    result = publish_comment(connect(github, "app"), 5, head, report("new"), MARKER)
+    assert [(c.id, c.body) for c in github.repo.comments_on(5)] == [(old.id, report("new"))]
+    assert result.url.endswith(str(old.id))
 
 
 def test_body_without_the_marker_is_a_mistake_of_ours(github: FakeGitHub, head: str) -> None:
@@ -283,7 +327,11 @@ def test_issue_is_filed_with_its_labels(github: FakeGitHub) -> None:
     assert ref.url == f"https://github.com/octo/demo/issues/{issue.number}"
     assert (issue.title, issue.body) == ("Flaky test", plan().body)
     assert issue.labels == [FLAKY_LABEL, "flaky", "assertion"]
-    assert github.repo.labels[FLAKY_LABEL].color == "8250df"
+    assert [github.repo.labels[name].color for name in issue.labels] == [
+        "8250df",
+        "d4a72c",
+        "eaeef2",
+    ]
     assert github.repo.comments == {}
 
 
@@ -412,6 +460,14 @@ def test_labels_that_github_drops(github: FakeGitHub, monkeypatch: pytest.Monkey
         publish_issues(connect(github), [plan()])
     (issue,) = filed(github)
     assert (issue.state, issue.state_reason) == ("closed", "not_planned")
+
+
+def test_an_app_that_we_took_for_actions_finds_its_issue_by_writing(github: FakeGitHub) -> None:
+    github.add_token("app", login="my-app[bot]", permissions={"issues": "write"})
+    github.open_issue(3, body=plan().body, user="my-app[bot]", labels=[FLAKY_LABEL])
+    (ref,) = publish_issues(connect(github, "app"), [plan()])
+    assert ref.number == 3
+    assert [(i.number, i.state) for i in filed(github)] == [(3, "open"), (4, "closed")]
 
 
 def test_read_only_token_may_not_file(github: FakeGitHub) -> None:

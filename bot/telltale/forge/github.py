@@ -31,9 +31,10 @@ class GitHubForge:
     """
     One repository on GitHub, through one token; see `interface.Forge`.
 
-    `login` is the name that the token writes under. It is needed only for the
+    `login` is the name that the token writes under. It should be given for the
     token of a GitHub App other than Actions (`my-app[bot]`): GitHub does not
-    tell such a token its name. `UsageError` when an argument makes no sense.
+    tell such a token its name, which we learn only from what it has written.
+    `UsageError` when an argument makes no sense.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class GitHubForge:
         return self._wire.repository
 
     def own_login(self) -> str:
-        """Return the login under which the token writes; asked once."""
+        """Return the login under which the token writes; asked once, corrected by what it wrote."""
         if not self._login:
             purpose = Purpose(what="ask who the token belongs to", needs="metadata: read")
             result = self._wire.ask(Request(method="GET", path="/user", purpose=purpose))
@@ -133,7 +134,10 @@ class GitHubForge:
             return next((comment for comment in ours if marker in comment.body), None)
 
         made = self._wire.create(request, find)
-        return _read(purpose, answers.comment, made.data) if isinstance(made, Answer) else made
+        if isinstance(made, Answer):
+            made = _read(purpose, answers.comment, made.data)
+        self._login = made.author
+        return made
 
     def edit_comment(self, comment_id: int, body: str) -> Comment | None:
         """Replace a comment's body; None when the comment is gone."""
@@ -181,7 +185,10 @@ class GitHubForge:
             return next((issue for issue in ours if marker in issue.body), None)
 
         made = self._wire.create(request, find)
-        return _read(purpose, answers.issue, made.data) if isinstance(made, Answer) else made
+        if isinstance(made, Answer):
+            made = _read(purpose, answers.issue, made.data)
+        self._login = made.author
+        return made
 
     def edit_issue(
         self,

@@ -109,7 +109,7 @@ class Forge(Protocol):
         ...
 
     def own_login(self) -> str:
-        """Return the login under which the token writes."""
+        """Return the login under which the token writes, as far as it is known by now."""
         ...
 
     def pull_request(self, number: int) -> PullRequest:
