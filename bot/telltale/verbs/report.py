@@ -153,7 +153,8 @@ def _data(
     context, origin = setting.context, setting.origin
     return ReportData(
         repository=origin.repository,
-        head_sha=origin.sha,
+        # At a terminal each bundle says which commit it ran; they are of one checkout as a rule.
+        head_sha=origin.sha or next((one.record.origin.sha for one in gathered.bundles), ""),
         base_branch=_base_branch(context),
         pull_request=origin.pull_request,
         run_id=origin.run_id,
