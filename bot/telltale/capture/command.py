@@ -136,6 +136,8 @@ class _Supervisor:
         self._signals = signals
         self._findings: list[str] = []
         self._usage = _Usage()
+        self._reaped = 0
+        """Processes that ended and that we waited for."""
         self._main = -1
         self._status: int | None = None
         """Of the command: its exit status, or minus the signal; None while it runs."""
@@ -166,8 +168,10 @@ class _Supervisor:
     def __exit__(self, *_: object) -> None:
         if self._main > 0 and not self._ended:
             # Something broke in here: what runs must not run on unwatched.
-            while self._freeze_and_kill():
+            while self._freeze_and_kill({}):
                 pass
+        self._output.close()
+        self._sampler.close()
         self._selector.close()
         kernel.adopt_orphans(bool(self._was_reaper))
 
@@ -205,7 +209,6 @@ class _Supervisor:
         if not self._ended:
             self._stop()
         self._sweep()
-        self._sampler.close()
         self._output.finish(self._start.grace.reader_s, self._until)
         self._findings += self._output.problems
 
@@ -281,35 +284,49 @@ class _Supervisor:
             os.killpg(self._main, number)
 
     def _sweep(self) -> None:
-        """Kill what is left; on a normal end it first gets a moment to go by itself, and is named."""
+        """Kill what is left; after a normal end it first gets a moment to go by itself, and is named."""
         grace = self._start.grace
-        if self._ended and self._why is Outcome.RUNNING:
-            self._poll(lambda: not self._living(), grace.linger_s)
-            for process in self._living():
-                self._findings.append(
-                    f"left running after the command ended, killed: {_describe(process)}"
-                )
-        self._send(signal.SIGKILL)
+        leftovers = self._ended and self._why is Outcome.RUNNING
+        if leftovers:
+            self._poll(self._deserted, grace.linger_s)
+        if self._was_reaper is None:
+            # Who was not adopted is found by its group alone.
+            self._send(signal.SIGKILL)
+        killed: dict[int, str] = {}
         quiet = 0
         end = time.monotonic() + grace.sweep_s
         while quiet < 3 and time.monotonic() < end:
-            quiet = 0 if self._freeze_and_kill() else quiet + 1
-            self._poll(lambda: not self._living(), 0.1)
+            quiet = 0 if self._freeze_and_kill(killed) else quiet + 1
+            self._until(lambda: False, 0.005)
+        named = list(killed.values()) if leftovers else []
+        self._findings += [f"left running after the command ended, killed: {n}" for n in named[:20]]
+        if len(named) > 20:
+            self._findings.append(f"left running and killed were {len(named) - 20} more processes")
         self._findings += [
-            f"could not be killed: {_describe(process)}" for process in self._living()
+            f"could not be killed: {_describe(process.pid)}" for process in self._living()
         ]
 
-    def _freeze_and_kill(self) -> bool:
-        """Stop everything, so that nothing can fork away, then kill it; False when there was nothing."""
+    def _freeze_and_kill(self, killed: dict[int, str]) -> bool:
+        """
+        Stop everything, so that nothing can fork away, then kill it.
+
+        Adds what it was; returns False when there was nothing, not even a
+        process that ended meanwhile: who forks and ends faster than we look
+        leaves dead ones.
+        """
+        reaped = self._reaped
         frozen: set[int] = set()
-        while fresh := [each for each in self._living() if each.pid not in frozen]:
-            for process in fresh:
-                frozen.add(process.pid)
-                _kill(process.pid, signal.SIGSTOP)
+        # First those that are ours by now: reading one file is fast enough to catch a process
+        # that lives for a millisecond, reading all of /proc is not.
+        while fresh := self._adopted() - frozen or self._pids() - frozen:
+            for pid in fresh:
+                _kill(pid, signal.SIGSTOP)
+            frozen |= fresh
         for pid in frozen:
+            killed.setdefault(pid, _describe(pid))
             _kill(pid, signal.SIGKILL)
         self._reap()
-        return bool(frozen)
+        return bool(frozen) or self._reaped > reaped
 
     # Watching it
 
@@ -326,6 +343,21 @@ class _Supervisor:
 
     def _living(self) -> list[tree.Process]:
         return [process for process in self._tree() if not process.dead]
+
+    def _pids(self) -> set[int]:
+        return {process.pid for process in self._living()}
+
+    def _adopted(self) -> set[int]:
+        pids = set(tree.children(os.getpid())) - self._others
+        return {pid for pid in pids if not tree.is_dead(pid)}
+
+    def _deserted(self) -> bool:
+        """Whether nothing lives below us, nor did while we looked."""
+        self._reap()
+        reaped = self._reaped
+        living = self._living()
+        self._reap()
+        return not living and self._reaped == reaped
 
     def _until(self, done: Callable[[], bool], seconds: float | None) -> bool:
         """Stream, sample and reap until `done` holds (True) or the time is over (False)."""
@@ -357,6 +389,7 @@ class _Supervisor:
             except ChildProcessError:
                 continue
             if found:
+                self._reaped += 1
                 self._usage.add(usage)
             if found == self._main:
                 self._status = os.waitstatus_to_exitcode(status)
@@ -419,9 +452,9 @@ def _kill(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _describe(process: tree.Process) -> str:
-    line = tree.command_line(process.pid) or process.name
-    return f"pid {process.pid}, {line[:200]}"
+def _describe(pid: int) -> str:
+    line = tree.command_line(pid) or tree.detail(pid, "comm")
+    return f"pid {pid}, {line[:200]}"
 
 
 def _crash(number: int, oom_kills: int) -> str:

@@ -60,11 +60,11 @@ class Output:
     def started(self) -> None:
         """Let go of the write ends once the command has them."""
         for pipe in self._pipes:
-            os.close(pipe.write_end)
+            pipe.let_go()
 
     def finish(self, patience_s: float, wait: Callable[[Callable[[], bool], float], bool]) -> None:
         """
-        Read what is left, whether or not somebody still holds the pipes, and close everything.
+        Read what is left, whether or not somebody still holds the pipes.
 
         What our own reader has not taken yet is passed on as long as it takes some of it.
         """
@@ -82,6 +82,11 @@ class Output:
                     f" the last {pending} bytes are in the log only"
                 )
                 break
+
+    def close(self) -> None:
+        """Close everything, whatever is left; closing twice is closing once."""
+        for pipe in self._pipes:
+            self._close(pipe)
         for end in (*self._forwards, self._merged, *self._logs, self._turns):
             end.close()
 
@@ -137,6 +142,7 @@ class Output:
         if not pipe.ended:
             pipe.ended = True
             self._listen()
+            pipe.let_go()
             os.close(pipe.read_end)
 
     def _listen(self) -> None:
@@ -167,6 +173,13 @@ class _Pipe:
         self.ended = False
         """Nobody can write any more, and the read end is closed."""
         self.listening = False
+        self._held = True
+
+    def let_go(self) -> None:
+        """Close our write end, so that the pipe ends when the command has closed its own."""
+        if self._held:
+            self._held = False
+            os.close(self.write_end)
 
 
 class _Forward:
@@ -249,7 +262,9 @@ class _Log:
                 )
 
     def close(self) -> None:
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 def _same(first: int, second: int) -> bool:

@@ -36,9 +36,14 @@ class Signals:
         os.set_blocking(self._write, False)
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in ASKING:
-            # nohup and a shell's background jobs start us with a signal ignored: so it stays.
-            if signal.getsignal(number) is not signal.SIG_IGN:
+            # nohup and a shell's background jobs start us with a signal ignored: we go on
+            # ignoring it. By a handler, though, where the command must not inherit that: at its
+            # limit it is asked to end by SIGINT.
+            ignored = signal.getsignal(number) is signal.SIG_IGN
+            if not ignored:
                 self._before[number] = signal.signal(number, self._ask)
+            elif number == signal.SIGINT:
+                self._before[number] = signal.signal(number, _wake)
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _wake)
         return self
 

@@ -57,6 +57,14 @@ def children(pid: int) -> list[int]:
     return [int(word) for word in text.split()]
 
 
+def is_dead(pid: int) -> bool:
+    """Whether the process has ended, waited for or not."""
+    try:
+        return _parse(_read(f"/proc/{pid}/stat")).dead
+    except (OSError, ValueError, IndexError):
+        return True
+
+
 def command_line(pid: int) -> str:
     """Return the process's arguments as one line, empty when it has none or is gone."""
     try:
