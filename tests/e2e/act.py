@@ -19,6 +19,9 @@ What act 0.2.89 does that the tests rely on, each measured:
 - A space in the cache folder breaks every step, so scratch folders have none.
 - `secrets.GITHUB_TOKEN` is empty in a called workflow without `secrets: inherit` (on GitHub it
   never is); `github.token` is there.
+- When a job of a called workflow fails, act starts no further stage of the caller: a job with
+  `needs` on the call does not run, `if: always()` or not (on GitHub it does). Failing tests with a
+  report after them are therefore run as steps, or in two workflows.
 - Permissions are ignored: what a token may do is the fake GitHub's work.
 """
 
@@ -43,7 +46,7 @@ ACT = Path(sys.executable).with_name("act")
 TIMEOUT_S = 120
 
 NOT_OF_A_RUNNER = ("GITHUB_", "RUNNER_", "ACTIONS_", "TELLTALE_", "PYTEST_", "PYTHON", "GIT_")
-"""Variables of the session that runs these tests must not reach the jobs."""
+"""Variables of the process that runs these tests must not reach the jobs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

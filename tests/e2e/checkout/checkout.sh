@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Like actions/checkout: a branch is checked out by its name, everything else is a detached HEAD.
 set -euo pipefail
 
