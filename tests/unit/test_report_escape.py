@@ -94,7 +94,7 @@ ACTIVE = re.compile(
     r"@[A-Za-z0-9]"  # a mention
     r"|#[0-9]"  # an issue
     r"|\bGH-[0-9]"
-    r"|https?:|www\.|mailto:"
+    r"|\bhttps?:|\bwww\.|\bmailto:"
     r"|\b[0-9a-f]{7,40}\b"  # a commit
     r"|:[a-z0-9_+-]+:"  # an emoji
     r"|\$"  # mathematics
@@ -246,6 +246,7 @@ def test_clean(text: str, expected: str) -> None:
         pytest.param("order-dependent, isn't it", "order-dependent, isn't it", id="hyphens"),
         pytest.param("+39% of the median", "+39% of the median", id="signed"),
         pytest.param("- - -", "`- - -`", id="rule"),
+        pytest.param("from www. or HTTP: on", "from `www`. or `HTTP`: on", id="half-a-link"),
         pytest.param("a | b", "a `|` b", id="pipe"),
     ],
 )
