@@ -41,6 +41,8 @@ from telltale.model import (
 SCHEMA = "telltale.evidence/1"
 MANIFEST = "evidence.json"
 TESTS = "artifacts/tests.jsonl"
+ARTIFACT_PREFIX = "telltale-evidence-"
+"""How the names of artifacts that hold a bundle begin; a report reads no others."""
 FOLDERS = ("env", "logs", "artifacts", "analysis")
 
 ALWAYS = (

@@ -18,8 +18,6 @@ from telltale.history.record import make_record
 from telltale.model import Evidence, Origin, Record
 from telltale.verbs.origin import contradictions
 
-EVIDENCE_PREFIX = "telltale-evidence-"
-"""How the artifacts that hold evidence begin; others are never downloaded."""
 MAX_ARTIFACTS = 256
 """As many jobs as a matrix may have."""
 MAX_ZIP_BYTES = 256 * 1024 * 1024
@@ -85,7 +83,7 @@ def from_artifacts(forge: Forge, origin: Origin, *, server_url: str, scratch: Pa
 
 
 def _ours(artifact: Artifact) -> bool:
-    return artifact.name.startswith(EVIDENCE_PREFIX) and not artifact.expired
+    return artifact.name.startswith(bundle.ARTIFACT_PREFIX) and not artifact.expired
 
 
 def _fetch(forge: Forge, artifact: Artifact, scratch: Path) -> Path:

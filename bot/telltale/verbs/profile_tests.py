@@ -78,16 +78,20 @@ def announce(recording: Recording, invocation: Invocation) -> None:
 
 
 def artifact_name(invocation: Invocation) -> str:
-    """Return `--artifact-name`, or one that is unique by job, name and attempt."""
+    """
+    Return `--artifact-name`, or one that is unique by job, name and attempt.
+
+    Either begins so that the report knows it for evidence.
+    """
     if given := invocation.text("artifact-name"):
-        return given
+        return bundle.ARTIFACT_PREFIX + given.removeprefix(bundle.ARTIFACT_PREFIX)
     context = gha.context({**invocation.environ, "GITHUB_EVENT_PATH": ""})
     named = "-".join(filter(None, (context.job, invocation.text("name"))))
     safe = bundle.path_safe(named)
     if safe != named:
         # `py 3.12` and `py/3.12` are two names, and so must their artifacts be.
         safe = f"{safe}-{hashlib.sha256(named.encode()).hexdigest()[:6]}"
-    return f"telltale-{safe}-{context.run_attempt}"
+    return f"{bundle.ARTIFACT_PREFIX}{safe}-{context.run_attempt}"
 
 
 def stamps(plan: Plan, glob: str) -> Mapping[Path, Stamp]:
