@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from telltale.errors import ForgeDeniedError, UsageError
@@ -191,6 +191,7 @@ def test_the_run_of_a_fork_that_is_gone(github: FakeGitHub) -> None:
     event = triggered_by(run, gone=True)
     origin = resolve(run_of("workflow_run", event=event), connect(github))
     assert (origin.pull_request, origin.fork) == (None, True)
+    assert github.requests == [], "whose branch it was, nobody knows any more"
 
 
 def test_of_two_pull_requests_of_one_head_the_one_to_the_default_branch(
@@ -221,6 +222,19 @@ def test_a_triggering_push_asks_nobody(github: FakeGitHub) -> None:
     origin = resolve(run_of("workflow_run", event=triggered_by(run)), connect(github))
     assert (origin.branch, origin.default_branch, origin.pull_request) == ("main", True, None)
     assert github.requests == []
+
+
+def test_a_triggering_push_to_another_branch(github: FakeGitHub) -> None:
+    github.push(branch="feature", files={"x": "y"})
+    event = triggered_by(github.add_run(branch="feature"))
+    assert not resolve(run_of("workflow_run", event=event)).default_branch
+
+
+def test_no_event_makes_a_fork_stand_for_the_default_branch(github: FakeGitHub) -> None:
+    event = triggered_by(github.add_run())
+    event["workflow_run"]["head_repository"] = {"full_name": "stranger/demo"}
+    origin = resolve(run_of("workflow_run", event=event))
+    assert (origin.fork, origin.default_branch) == (True, False)
 
 
 def test_without_a_forge_the_pull_request_is_unknown(github: FakeGitHub) -> None:
@@ -335,6 +349,8 @@ def test_false_claims(evidence: Evidence, origin: Origin, says: str) -> None:
 
 
 @given(st.text(), st.text(), st.text(), st.integers(), st.integers())
+@example("x" * 5000, "y" * 5000, "z" * 5000, 7, 1)
+@example("a\n::error::b", "c\x1b[31m", "d\u202e", 7, 1)
 def test_no_claim_gets_more_than_a_bounded_printable_line(
     repository: str, sha: str, event: str, run_id: int, attempt: int
 ) -> None:
