@@ -568,6 +568,7 @@ class TestRun:
             [PYTHON, "-IS", RUN, *argv],
             env=environ,
             cwd=cwd,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             encoding="utf-8",
@@ -579,6 +580,7 @@ class TestRun:
         [
             pytest.param(["--version"], 0, id="version"),
             pytest.param(["report", "--help"], 0, id="help"),
+            pytest.param(["signatures"], 0, id="a-verb-of-the-runner-half"),
             pytest.param(["report", "--nope"], 2, id="a-wrong-option"),
             pytest.param(["report", "--", "x"], 2, id="a-command-too-many"),
             pytest.param([], 2, id="no-verb"),

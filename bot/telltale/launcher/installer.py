@@ -45,7 +45,7 @@ def install(
     wheels = environ.get("TELLTALE_WHEELS", "")
     if wheels and not Path(wheels).is_dir():
         raise UsageError(f"TELLTALE_WHEELS: {wheels} is not a folder; give one that holds wheels")
-    with log.open("w", encoding="utf-8") as output:
+    with log.open("w", encoding="utf-8", buffering=1) as output:  # programs write between
         work = _Work(
             folder=folder,
             requirements=requirements,
@@ -96,7 +96,6 @@ class _Work:
     def run(self, *command: str | Path, add: Mapping[str, str] | None = None) -> bool:
         """Run one program with its output in the log; true when it succeeded."""
         self.output.write(f"$ {shlex.join(str(part) for part in command)}\n")
-        self.output.flush()
         try:
             finished = subprocess.run(
                 command,
