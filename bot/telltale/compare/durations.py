@@ -4,13 +4,18 @@ Screen the durations of single tests: which ones deserve a second look.
 One run of one test proves nothing: on a busy machine a quarter of all
 executions take half as long again as usual. So nothing here is ever called a
 regression; what stands out is listed as a suspect, the largest loss first.
+
+How much must stand out is learnt from the baseline: each of its runs is
+screened as if it were the one under test, and the bar is where such a run, in
+which nothing changed, has one suspect.
 """
 
 from __future__ import annotations
 
 import statistics
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from telltale.compare.judge import interquartile_range
 from telltale.model import Judgement, Record, TestOutcome, Verdict
@@ -19,38 +24,41 @@ MAX_SUSPECTS = 20
 MIN_RUNS = 5
 MIN_CHANGE = 0.10
 MIN_LOSS_S = 0.020
-NOISE_FACTOR = 3.0
+CLEAN_SUSPECTS = 1
+"""How many suspects a run in which nothing changed has on average."""
 
 _FACTOR_MIN_S = 0.005
 _FACTOR_MIN_TESTS = 20
+_FACTOR_TOLD = 1.05
+"""Smaller factors are taken out too, without a word."""
+
+_Durations = Mapping[str, float]
+"""By nodeid, in seconds: one run."""
+_Earlier = Mapping[str, Sequence[float]]
+"""By nodeid, in seconds, sorted: what a test took in each run that has it."""
 
 
 def suspects(head: Record, baseline: Sequence[Record]) -> tuple[Judgement, ...]:
     """
-    Return at most 20 tests that look slower than in every run of the baseline.
+    Return at most 20 tests that lost more time than tests of unchanged runs do.
 
     Only tests that passed and ran once in a run are looked at. A run in which
     everything took longer is taken as a slower machine: its durations are
     divided by that factor first.
     """
     now = _passed_once(head)
-    earlier: dict[str, list[float]] = {nodeid: [] for nodeid in now}
-    for record in baseline:
-        for nodeid, duration in _passed_once(record).items():
-            if nodeid in earlier:
-                earlier[nodeid].append(duration)
-    known = {nodeid: values for nodeid, values in earlier.items() if len(values) >= MIN_RUNS}
-    factor = run_factor(now, known)
-    found = [
-        judgement
-        for nodeid, values in known.items()
-        if (judgement := _suspect(nodeid, now[nodeid], values, factor))
-    ]
-    found.sort(key=lambda judgement: (-_loss(judgement, factor), judgement.nodeid))
-    return tuple(found[:MAX_SUSPECTS])
+    runs = [_passed_once(record) for record in baseline]
+    earlier = _earlier(now, runs)
+    bar_s = _bar(earlier, runs)
+    factor = run_factor(now, earlier)
+    lost = {nodeid: loss for nodeid, loss in _losses(now, earlier, factor) if loss > bar_s}
+    worst = sorted(lost, key=lambda nodeid: (-lost[nodeid], nodeid))[:MAX_SUSPECTS]
+    return tuple(
+        _judgement(nodeid, now[nodeid], earlier[nodeid], bar_s, factor) for nodeid in worst
+    )
 
 
-def run_factor(now: Mapping[str, float], earlier: Mapping[str, Sequence[float]]) -> float:
+def run_factor(durations: _Durations, earlier: _Earlier) -> float:
     """
     Return how many times as long as usual the tests of a run took, 1.0 or more.
 
@@ -59,24 +67,60 @@ def run_factor(now: Mapping[str, float], earlier: Mapping[str, Sequence[float]])
     that would turn its noise into suspects.
     """
     ratios = [
-        now[nodeid] / median
+        durations[nodeid] / median
         for nodeid, values in earlier.items()
-        if (median := statistics.median(values)) >= _FACTOR_MIN_S
+        if nodeid in durations and (median := statistics.median(values)) >= _FACTOR_MIN_S
     ]
     return max(1.0, statistics.median(ratios)) if len(ratios) >= _FACTOR_MIN_TESTS else 1.0
 
 
-def _suspect(nodeid: str, now: float, earlier: Sequence[float], factor: float) -> Judgement | None:
+def _losses(durations: _Durations, earlier: _Earlier, factor: float) -> Iterator[tuple[str, float]]:
+    """Yield the tests slower than in every earlier run, and by how many seconds."""
+    for nodeid, values in earlier.items():
+        duration = durations.get(nodeid, 0.0) / factor
+        # The cheap question first: nearly every test ends here.
+        if duration <= values[-1]:
+            continue
+        median = statistics.median(values)
+        loss = duration - median
+        if loss > max(MIN_LOSS_S, MIN_CHANGE * median):
+            yield nodeid, loss
+
+
+def _bar(earlier: _Earlier, runs: Sequence[_Durations]) -> float:
+    """Return the seconds above which a run of the baseline has `CLEAN_SUSPECTS` suspects."""
+    losses = []
+    for run in runs:
+        others = {
+            nodeid: _without(values, run[nodeid])
+            for nodeid, values in earlier.items()
+            # Only the slowest run of a test can stand out among the others.
+            if run.get(nodeid) == values[-1]
+        }
+        factor = run_factor(run, earlier)
+        losses += [loss for _, loss in _losses(run, others, factor)]
+    losses.sort(reverse=True)
+    allowed = CLEAN_SUSPECTS * len(runs)
+    return losses[allowed] if len(losses) > allowed else 0.0
+
+
+def _without(values: Sequence[float], value: float) -> Sequence[float]:
+    at = bisect_left(values, value)
+    return [*values[:at], *values[at + 1 :]]
+
+
+def _earlier(now: _Durations, runs: Sequence[_Durations]) -> _Earlier:
+    found = {nodeid: sorted(run[nodeid] for run in runs if nodeid in run) for nodeid in now}
+    return {nodeid: values for nodeid, values in found.items() if len(values) >= MIN_RUNS}
+
+
+def _judgement(
+    nodeid: str, now: float, earlier: Sequence[float], bar_s: float, factor: float
+) -> Judgement:
     median = statistics.median(earlier)
-    # Cheap questions first: nearly every test ends here.
-    loss = now / factor - median
-    if loss <= MIN_LOSS_S or now / factor <= max(earlier) or median <= 0:
-        return None
-    spread = interquartile_range(earlier)
-    threshold = max(MIN_CHANGE, MIN_LOSS_S / median, NOISE_FACTOR * spread / median)
-    if loss / median <= threshold:
-        return None
-    slower = f", in a run that took {factor:.2f} times as long as usual" if factor > 1 else ""
+    usual = max(median, 1e-6)
+    whole = f", though the whole run took {factor:.2f} times as long"
+    slower = whole if factor >= _FACTOR_TOLD else ""
     return Judgement(
         metric="duration_s",
         nodeid=nodeid,
@@ -87,17 +131,13 @@ def _suspect(nodeid: str, now: float, earlier: Sequence[float], factor: float) -
         now=now,
         n=len(earlier),
         baseline=median,
-        spread=spread,
-        change=now / median - 1,
-        threshold=threshold,
+        spread=interquartile_range(earlier),
+        change=now / usual - 1,
+        threshold=max(MIN_CHANGE, MIN_LOSS_S / usual, bar_s / usual),
     )
 
 
-def _loss(judgement: Judgement, factor: float) -> float:
-    return (judgement.now or 0.0) / factor - (judgement.baseline or 0.0)
-
-
-def _passed_once(record: Record) -> dict[str, float]:
+def _passed_once(record: Record) -> _Durations:
     times = Counter(test.nodeid for test in record.tests)
     return {
         test.nodeid: test.duration_s

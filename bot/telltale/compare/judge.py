@@ -39,6 +39,8 @@ class Limits:
     """Times the interquartile range."""
     margin: float = 0.05
     """How far beyond the most extreme earlier run, as a part of it."""
+    margin_of_few: float = 0.5
+    """The same, divided by the number of runs: the fewer, the less they have shown of the noise."""
 
 
 _TINY = 1e-6
@@ -160,9 +162,10 @@ def _verdict(
     needed = f"more than {100 * threshold:.0f} % counts"
     if abs(change) <= threshold:
         return Verdict.UNCHANGED, f"{size}; {needed}"
-    if change > 0 and now <= max(earlier) * (1 + limits.margin):
+    margin = max(limits.margin, limits.margin_of_few / len(earlier))
+    if change > 0 and now <= max(earlier) * (1 + margin):
         return Verdict.UNCHANGED, f"{size}, but an earlier run was about as high"
-    if change < 0 and now >= min(earlier) * (1 - limits.margin):
+    if change < 0 and now >= min(earlier) * (1 - margin):
         return Verdict.UNCHANGED, f"{size}, but an earlier run was about as low"
     verdict = Verdict.REGRESSION if change > 0 else Verdict.IMPROVEMENT
     return verdict, f"{size}; {needed}, and no earlier run came near"
