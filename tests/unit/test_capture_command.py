@@ -91,6 +91,16 @@ def work(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def signals_are_heeded() -> Iterator[None]:
+    """Whoever started pytest may ignore some: a shell does for what it runs in the background."""
+    asking = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in asking}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture
 def run(tmp_path: Path, work: Path) -> Iterator[Runs]:
     """Run a command; a single word is a script of sh. Nothing of it may survive."""
@@ -341,7 +351,9 @@ SPAWN = {
     [
         pytest.param("exit 0", Outcome.PASSED, id="success"),
         pytest.param("kill -9 $$", Outcome.CRASHED, id="crash"),
-        pytest.param("trap '' TERM; kill -TERM $PPID; wait", Outcome.INTERRUPTED, id="stop"),
+        pytest.param(
+            "trap '' TERM; kill -TERM $PPID; read forever <never", Outcome.INTERRUPTED, id="stop"
+        ),
     ],
 )
 def test_nothing_survives(then: str, outcome: Outcome, spawn: str, run: Runs) -> None:

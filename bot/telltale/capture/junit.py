@@ -262,6 +262,8 @@ class _Copier:
         self.parser = _new_parser(self._start, self._end, self._data)
         self._file = file
         self._open: list[str] = []
+        self._namespaces: dict[str, str] = {}
+        """Declared by the outer element, which is left out."""
 
     def close(self) -> None:
         """End what the document left open."""
@@ -269,10 +271,15 @@ class _Copier:
             self._end(self._open[-1])
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if len(self._open) > _DEPTH_LIMIT:
-            raise _RefusedError("too deep")
+        if len(self._open) > _DEPTH_LIMIT // 2:
+            raise _RefusedError("its elements are nested too deep to be merged")
         self._open.append(name)
-        if not self._outer:
+        if self._outer:
+            names = {key: attributes[key] for key in attributes if key.startswith("xmlns:")}
+            self._namespaces = names
+        else:
+            if len(self._open) == 2:
+                attributes = {**self._namespaces, **attributes}
             pairs = "".join(f" {key}={quoteattr(value)}" for key, value in attributes.items())
             self._file.write(f"<{name}{pairs}>")
 

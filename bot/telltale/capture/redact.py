@@ -14,11 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 HIDDEN = "[redacted]"
 
 _SECRET_NAME = re.compile(
-    r"TOKEN|SECRET|PASS|PWD\b|PASSPHRASE|API_?KEY|ACCESS_?KEY|(?:^|[_-])KEY(?:$|[_-])|CRED|AUTH"
-    r"|COOKIE|SESSION|DSN\b|PRIVATE|SIGNATURE|WEBHOOK|CONNECTION_?STRING|LICENSE_?KEY|_PAT\b",
+    # Not the tokens of language models (`--max-tokens`), their tokenizers, or a file's author.
+    r"TOKEN(?!S|IZ)|SECRET|PASS(?:WORD|WD|PHRASE|CODE)|(?:^|[_-])PASS(?:$|[_-])|PWD$"
+    r"|API_?KEY|ACCESS_?KEY|(?:^|[_-])KEY(?:$|[_-])|CRED|AUTH(?!OR)|COOKIE|SESSION_?ID|DSN$"
+    r"|PRIVATE|WEBHOOK|CONNECTION_?STRING|(?:^|_)PAT$",
     re.IGNORECASE,
 )
-_HARMLESS_NAME = re.compile(r"^(PWD|OLDPWD|GITHUB_ACTOR.*|XDG_SESSION_.*|PYTEST_.*)$")
+_HARMLESS_NAME = re.compile(r"^(PWD|OLDPWD|XDG_SESSION_ID)$")
 _SECRET_VALUE = re.compile(
     r"""
       \bgh[pousr]_[A-Za-z0-9]{20,}            # GitHub

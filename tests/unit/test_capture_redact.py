@@ -1,0 +1,152 @@
+"""What must not get into a bundle."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telltale.capture.redact import HIDDEN, Redactor, secret_name
+
+# Put together here, so that no scanner takes this file for a leak.
+TOKENS = {
+    "github-classic": "ghp" + "_" + "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8",
+    "github-server": "ghs" + "_" + "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8",
+    "github-fine-grained": "github_pat" + "_" + "11ABCDEFG0abcdefghijkl_" + "m" * 59,
+    "gitlab": "glpat" + "-" + "AbCdEfGhIjKlMnOpQrSt",
+    "aws-id": "AKIA" + "IOSFODNN7EXAMPLE",
+    "aws-session-id": "ASIA" + "IOSFODNN7EXAMPLE",
+    "google": "AIza" + "SyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q",
+    "google-oauth": "ya29" + ".a0AfH6SMBx-1234567890abcdef",
+    "hugging-face": "hf" + "_" + "AbCdEfGhIjKlMnOpQrStUvWxYz012345",
+    "openai": "sk" + "-" + "proj-AbCdEfGhIjKlMnOpQrStUvWx",
+    "anthropic": "sk" + "-" + "ant-api03-AbCdEfGhIjKlMnOpQrStUv",
+    "stripe": "sk" + "_live_" + "4eC39HqLyjWDarjtT1zdp7dc",
+    "slack-bot": "xoxb" + "-" + "123456789012-abcdefABCDEF",
+    "slack-hook": "https://hooks.slack.com" + "/services/T000/B000/XXXX",
+    "discord-hook": "https://discord.com" + "/api/webhooks/123/abc-DEF",
+    "npm": "npm" + "_" + "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8",
+    "pypi": "pypi" + "-" + "AgEIcHlwaS5vcmcCJDAwMDAwMDAwLTAwMDAt",
+    "docker": "dckr_pat" + "_" + "AbCdEfGhIjKlMnOpQrStUvWxYz0",
+    "digital-ocean": "dop_v1" + "_" + "0123456789abcdef" * 4,
+    "sendgrid": "SG" + ".AbCdEfGhIjKlMnOpQr.StUvWxYz0123456789AbCdEf",
+    "azure": "AccountKey" + "=AbCdEfGhIjKlMnOpQrStUvWxYz0123456789==",
+    "jwt": "eyJ" + "hbGciOiJIUzI1NiJ9.eyJ" + "zdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3",
+    "private-key": "-----BEGIN RSA PRIVATE" + " KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
+    "bearer": "Bearer " + "AbCdEfGhIjKlMnOpQrSt",
+}
+NAMES = [
+    *("GITHUB_TOKEN", "ACTIONS_RUNTIME_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    *("WANDB_API_KEY", "HF_TOKEN", "MY_PASSPHRASE", "DB_PASSWORD", "PGPASSWORD", "MYSQL_PWD"),
+    *("SENTRY_DSN", "DATABASE_CONNECTION_STRING", "API_KEY", "APIKEY", "SSH_PRIVATE_KEY"),
+    *("SESSION_COOKIE", "BASIC_AUTH", "GCP_CREDENTIALS", "SLACK_WEBHOOK", "GH_PAT", "KEY"),
+]
+HARMLESS = [
+    *("PWD", "OLDPWD", "PATH", "HOME", "PYTHONHASHSEED", "OMP_NUM_THREADS", "KEYBOARD"),
+    *(
+        "GITHUB_ACTOR",
+        "MONKEY",
+        "TURKEY_MODE",
+        "COMPASS",
+        "PYTEST_CURRENT_TEST",
+        "XDG_SESSION_ID",
+        "MAX_TOKENS",
+        "TOKENIZERS_PARALLELISM",
+        "GIT_AUTHOR_NAME",
+        "SESSION_TIMEOUT",
+    ),
+]
+plain = Redactor({})
+
+
+@pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
+def test_well_known_tokens_are_hidden_wherever_they_are(token: str) -> None:
+    for text in (token, f"see {token}, please", f"--option={token}", f'"{token}"'):
+        found = plain.text(text)
+
+        assert token not in found
+        assert HIDDEN in found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_secrets_are_known(name: str) -> None:
+    assert secret_name(name)
+    assert plain.value(name, "short") == HIDDEN
+    assert plain.value(name, "") == ""
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_other_names_are_let_be(name: str) -> None:
+    assert not secret_name(name)
+
+
+def test_a_secret_of_the_environment_is_hidden_under_any_name() -> None:
+    redactor = Redactor({"DEPLOY_TOKEN": "correct-horse", "SHORT_KEY": "abc", "PLAIN": "battery"})
+
+    assert redactor.text("curl -H x:correct-horse battery abc") == f"curl -H x:{HIDDEN} battery abc"
+    assert redactor.value("HARMLESS", "a-correct-horse") == f"a-{HIDDEN}"
+
+
+def test_of_two_secrets_one_inside_the_other_nothing_is_left() -> None:
+    redactor = Redactor({"A_TOKEN": "12345678", "B_TOKEN": "1234567890"})
+
+    assert redactor.text("1234567890") == HIDDEN
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["--token", "x"], ["--token", HIDDEN]),
+        (["--api-key=x", "-q"], [f"--api-key={HIDDEN}", "-q"]),
+        (["--password", "-q"], ["--password", "-q"]),
+        (["--keep", "x"], ["--keep", "x"]),
+        (["-k", "test_token and not slow"], ["-k", "test_token and not slow"]),
+        (["env", "HF_TOKEN=x", "pytest"], ["env", f"HF_TOKEN={HIDDEN}", "pytest"]),
+        (["tests/test_auth.py::test_token"], ["tests/test_auth.py::test_token"]),
+        (["HF_TOKEN=x pytest --pass y"], [f"HF_TOKEN={HIDDEN} pytest --pass {HIDDEN}"]),
+        (["curl --user a:b https://u:p@h/x"], ["curl --user a:b https://h/x"]),
+        (["MODE=fast pytest; KEY='a b' x"], [f"MODE=fast pytest; KEY={HIDDEN} x"]),
+        (["--junitxml=junit.xml"], ["--junitxml=junit.xml"]),
+    ],
+)
+def test_command_lines_keep_all_but_their_secrets(argv: list[str], expected: list[str]) -> None:
+    assert plain.argv(argv) == tuple(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://user:secret@pypi.example/simple", "https://pypi.example/simple"),
+        ("git+ssh://git@github.com/a/b", "git+ssh://github.com/a/b"),
+        ("http://tok3n@h:8080/?q=a@b", "http://h:8080/?q=a@b"),
+        ("https://pypi.org/simple", "https://pypi.org/simple"),
+        ("mail a@b.c", "mail a@b.c"),
+    ],
+)
+def test_urls_lose_their_user(text: str, expected: str) -> None:
+    assert plain.text(text) == expected
+
+
+def test_home_folders_and_host_names_are_hidden_as_whole_words() -> None:
+    redactor = Redactor({}, homes=["/home/alice/", "/"], hosts=["gpu-17", "python", "box"])
+
+    assert redactor.text("/home/alice/x /home/alice /home/alicent") == "~/x ~ /home/alicent"
+    assert redactor.text("python at gpu-17.lan, not gpu-170 or box") == (
+        "python at [host].lan, not gpu-170 or box"
+    )
+
+
+@given(st.text(), st.text(min_size=8))
+def test_a_known_secret_never_survives(text: str, secret: str) -> None:
+    if secret.isspace() or secret in HIDDEN:
+        return
+    redactor = Redactor({"A_TOKEN": secret})
+
+    assert secret not in redactor.text(f"{text}{secret}{text}")
+
+
+@given(st.text())
+def test_redacting_twice_is_redacting_once(text: str) -> None:
+    redactor = Redactor({"A_TOKEN": "12345678"}, homes=["/root"], hosts=["gpu-17"])
+
+    assert redactor.text(redactor.text(text)) == redactor.text(text)
