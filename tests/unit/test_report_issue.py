@@ -94,6 +94,10 @@ def test_merging_loses_nothing_and_settles(above: str, below: str) -> None:
             "Flaky crash by a signal in the run itself: died by SIGSEGV",
         ),
         (failure("t.py::a", message=""), "Flaky assertion in t.py::a"),
+        (
+            failure("t.py::a", message="<Pool at 0x7fad0b94c1f0> is closed"),
+            "Flaky assertion in t.py::a: <Pool at 0x…> is closed",
+        ),
         (failure("t.py::a", message="a\nb\x1b[0m"), "Flaky assertion in t.py::a: a b"),
     ],
 )

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telltale.model import FailureKind, FailureVerdict, Outcome, Resources, TestOutcome, Verdict
+from telltale.model import (
+    FailureKind,
+    FailureVerdict,
+    Judgement,
+    Outcome,
+    Resources,
+    TestOutcome,
+    Verdict,
+)
 from telltale.report import ReportData
 from telltale.report import figures as f
 from telltale.report.arrange import make_view
@@ -245,6 +253,23 @@ def test_a_wall_time_is_never_a_regression() -> None:
     assert view.regressions == ()
     assert [row.judgement for row in view.suspects] == [wall]
     assert verdict_line(view).mark == "✅"
+
+
+def grown(nodeid: str, baseline: float, now: float) -> Judgement:
+    return figure(
+        "duration_s", Verdict.UNDECIDED, nodeid=nodeid, baseline=baseline, now=now, advisory=True
+    )
+
+
+def test_the_test_that_lost_most_time_is_where_to_look_first() -> None:
+    tenfold, slow = grown("t.py::tenfold", 0.001, 0.02), grown("t.py::slow", 2.0, 3.0)
+    worse = figure(verdict=Verdict.REGRESSION, now=50.0)
+    regressed = make_view(report(job(compared(record(), judgements=(worse, tenfold, slow)))))
+    steady = make_view(report(job(compared(record(), judgements=(*STEADY, tenfold, slow)))))
+
+    assert [row.judgement for row in regressed.suspects] == [slow, tenfold]
+    assert [row.judgement for row in regressed.leads] == [slow]
+    assert steady.leads == ()
 
 
 def test_every_kind_has_its_words() -> None:

@@ -32,7 +32,10 @@ def make_view(data: ReportData) -> View:
         for judgement in job.comparison.judgements
     ]
     decisive = [row for row in rows if not row.judgement.advisory]
-    suspects = [row for row in rows if row.judgement.advisory and _looks_worse(row.judgement)]
+    suspects = sorted(
+        (row for row in rows if row.judgement.advisory and _looks_worse(row.judgement)),
+        key=_by_loss,
+    )
     states = _states(data.jobs)
     return View(
         data=data,
@@ -46,7 +49,8 @@ def make_view(data: ReportData) -> View:
         died=_died(data.jobs),
         rows=tuple(rows),
         decisive=tuple(decisive),
-        suspects=tuple(sorted(suspects, key=_by_change)),
+        suspects=tuple(suspects),
+        leads=_leads(decisive, suspects),
         reruns=_reruns(data),
         improvements=tuple(row for row in decisive if row.judgement.verdict is Verdict.IMPROVEMENT),
         undecided=_undecided(rows),
@@ -230,5 +234,18 @@ def _looks_worse(judgement: Judgement) -> bool:
     return judgement.verdict is Verdict.REGRESSION
 
 
-def _by_change(row: Row) -> tuple[float, str, str]:
-    return (-(row.judgement.change or 0.0), row.judgement.nodeid, row.job)
+def _by_loss(row: Row) -> tuple[bool, float, float, str, str]:
+    # Seconds before bytes; what was lost, not by which part: ten times nothing is nothing.
+    judgement = row.judgement
+    lost = (judgement.now or 0.0) - (judgement.baseline or 0.0)
+    change = judgement.change or 0.0
+    return (judgement.unit != "s", -lost, -change, judgement.nodeid, row.job)
+
+
+def _leads(decisive: Sequence[Row], suspects: Sequence[Row]) -> tuple[Row, ...]:
+    worse = {row.job for row in decisive if row.judgement.verdict is Verdict.REGRESSION}
+    leads: dict[str, Row] = {}
+    for row in suspects:
+        if row.judgement.nodeid and row.job in worse:
+            leads.setdefault(row.job, row)
+    return tuple(leads.values())

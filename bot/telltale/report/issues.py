@@ -31,6 +31,7 @@ RUNS_SHOWN = 15
 PROOF = 0.99
 """How sure the green runs that close an issue make us: 1-(1-p)^n."""
 
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,16}")
 _SIGNATURE = re.compile(r"<!-- telltale:signature (v[0-9]+:[0-9a-f]{16}) -->")
 
 NEXT_STEPS: Mapping[FailureKind, str] = {
@@ -93,7 +94,9 @@ class IssueView:
 def issue_title(flake: Flake) -> str:
     """Return the title: what kind, which test, what happened."""
     kind = words.KINDS[flake.failure.kind]
-    what = f": {flake.failure.message}" if flake.failure.message else ""
+    # An address is another one in each run, and this title outlives them all.
+    message = _ADDRESS.sub("0x…", flake.failure.message)
+    what = f": {message}" if message else ""
     test = flake.nodeid or "the run itself"
     return escape.one_line(f"Flaky {kind} in {escape.one_line(test, 110)}{what}", TITLE_LIMIT)
 

@@ -114,7 +114,9 @@ class View:
     """Every judged figure."""
     decisive: tuple[Row, ...]
     suspects: tuple[Row, ...]
-    """Advisory figures that look worse."""
+    """Advisory figures that look worse, the most lost first."""
+    leads: tuple[Row, ...]
+    """For each job with a regression, the test that grew most: where to look first."""
     reruns: tuple[tuple[str, str], ...]
     """(job, command to paste) of runs with a failure that nothing explains, each command once."""
     improvements: tuple[Row, ...]

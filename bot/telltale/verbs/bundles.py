@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from telltale import gha
@@ -15,7 +14,6 @@ from telltale.history.interface import History
 from telltale.model import Record
 from telltale.options import Invocation
 from telltale.verbs import gather
-from telltale.verbs.gather import Found
 from telltale.verbs.origin import resolve
 
 
@@ -29,7 +27,7 @@ def read_bundles(invocation: Invocation, context: Context) -> tuple[Record, ...]
     warn(gathered.problems, invocation)
     if not gathered.bundles:
         raise BundleError(f"{' '.join(invocation.arguments)}: none of the bundles can be read")
-    return tuple(map(_record, gathered.bundles))
+    return tuple(found.record for found in gathered.bundles)
 
 
 def history_of(invocation: Invocation, context: Context) -> History:
@@ -48,16 +46,3 @@ def warn(problems: Sequence[str], invocation: Invocation) -> None:
     """Print problems that do not end the work, each once."""
     for problem in problems:
         print(gha.warning_line(problem, invocation.environ), file=sys.stderr)
-
-
-def _record(found: Found) -> Record:
-    # At a terminal nobody but the bundle knows the commit, and nobody has a
-    # reason to forge it.
-    origin = found.record.origin
-    if not origin.local:
-        return found.record
-    source = found.evidence.source
-    return replace(
-        found.record,
-        origin=replace(origin, sha=origin.sha or source.sha[:64], branch=source.ref[:200]),
-    )

@@ -42,6 +42,8 @@ class Desk:
     history: History
     address: str
     """The history's URI."""
+    base_branch: str
+    server_url: str
     keep: bool
     """Whether scaffolds are kept in the history; otherwise they lie in the report's folder."""
     out: Path
@@ -54,6 +56,8 @@ def plan(
     *,
     history: History,
     address: str,
+    base_branch: str,
+    server_url: str,
     forge: Forge | None,
     out: Path,
 ) -> Filing:
@@ -75,7 +79,13 @@ def plan(
     again = [flake for flake in flakes if flake.signature in known and flake.signature in failing]
     new = to_file([flake for flake in flakes if flake.signature not in known], limit=NEW_ISSUES)
     desk = Desk(
-        history=history, address=address, keep=forge is not None, out=out, records=everything
+        history=history,
+        address=address,
+        base_branch=base_branch,
+        server_url=server_url,
+        keep=forge is not None,
+        out=out,
+        records=everything,
     )
     filing = Filing(issues=known)
     for flake in (*new, *_one_a_signature(again)):
@@ -101,7 +111,7 @@ def _one_a_signature(flakes: Sequence[Flake]) -> tuple[Flake, ...]:
 
 
 def _prepare(filing: Filing, flake: Flake, desk: Desk) -> Filing:
-    data = IssueData(flake=flake)
+    data = IssueData(flake=flake, server_url=desk.server_url, base_branch=desk.base_branch)
     problems = list(filing.problems)
     commands = dict(filing.commands)
     record = _evidence(flake, desk)

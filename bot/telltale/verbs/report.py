@@ -142,6 +142,8 @@ def _plan(setting: Setting, gathered: Gathered, past: Past, out: Path) -> Filing
         [found.record for found in gathered.bundles],
         history=past.history,
         address=setting.invocation.text("history"),
+        base_branch=_base_branch(setting.context),
+        server_url=setting.context.server_url if setting.context.inside else "",
         forge=setting.forge,
         out=out,
     )
