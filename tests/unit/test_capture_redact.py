@@ -106,6 +106,7 @@ def test_of_two_secrets_one_inside_the_other_nothing_is_left() -> None:
         (["HF_TOKEN=x pytest --pass y"], [f"HF_TOKEN={HIDDEN} pytest --pass {HIDDEN}"]),
         (["curl --user a:b https://u:p@h/x"], ["curl --user a:b https://h/x"]),
         (["MODE=fast pytest; KEY='a b' x"], [f"MODE=fast pytest; KEY={HIDDEN} x"]),
+        (["test_token::test_a"], ["test_token::test_a"]),
         (["--junitxml=junit.xml"], ["--junitxml=junit.xml"]),
     ],
 )

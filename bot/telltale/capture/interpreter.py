@@ -19,9 +19,10 @@ LISTING_S = 20.0
 
 # Runs in the user's interpreter, old ones too; prints one JSON object as its last line.
 _LISTING = r"""
-import json, os, sys
+import sys
 if sys.path and sys.path[0] == "":
     del sys.path[0]
+import json, os
 try:
     from importlib import metadata, util
     found = {}

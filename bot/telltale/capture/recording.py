@@ -130,7 +130,8 @@ class Recording:
         try:
             return step()
         except Exception as error:  # noqa: BLE001  # nothing beside the command may end the run
-            self.findings.append(f"{what} could not be recorded: {type(error).__name__}: {error}")
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            self.findings.append(f"{what} could not be recorded: {reason[:300]}")
             return None
 
     def describe(self) -> None:

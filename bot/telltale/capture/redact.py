@@ -51,7 +51,7 @@ _SECRET_VALUE = re.compile(
 _BEARER = re.compile(r"\b(Bearer|Basic|token)\s+[A-Za-z0-9._~+/=-]{16,}", re.IGNORECASE)
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@?#]+@", re.IGNORECASE)
 _ASSIGNED = re.compile(
-    r"(?P<name>(?:^|(?<=[\s;&|?'\"(]))-{0,2}[A-Za-z_][A-Za-z0-9_-]*)(?P<equals>=|:\s?)"
+    r"(?P<name>(?:^|(?<=[\s;&|?'\"(]))-{0,2}[A-Za-z_][A-Za-z0-9_-]*)(?P<equals>=|:(?!:)\s?)"
     r"(?P<value>\"[^\"]*\"|'[^']*'|[^\s;&|'\")]+)"
 )
 _FLAG = re.compile(
