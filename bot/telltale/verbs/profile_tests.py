@@ -40,7 +40,7 @@ def run(invocation: Invocation) -> int:
             evidence = conclude(recording, ended, glob, before)
             tell(recording, evidence, ended, invocation)
         except Exception as error:  # noqa: BLE001  # the command's status goes first
-            message = f"the bundle in {recording.folder} is not complete: {error}"
+            message = f"the bundle in {recording.folder} may be incomplete: {error}"
             print(gha.error_line(message, invocation.environ), file=sys.stderr)
     return ended.status
 
