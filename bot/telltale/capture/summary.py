@@ -140,7 +140,7 @@ def _slowest(tests: Sequence[TestResult]) -> Iterator[str]:
     yield "| --- | --- | ---: |"
     for test in slowest:
         name = test.nodeid or "(interrupted)"
-        yield f"| {_code(name)} | {test.outcome.value} | {duration(test.duration_s)} |"
+        yield f"| {_cell(_code(name))} | {test.outcome.value} | {duration(test.duration_s)} |"
     yield ""
 
 
@@ -165,11 +165,16 @@ def _text(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Return an inline code span that holds in a table too."""
-    one_line = " ".join(text.split()).replace("|", "\\|")
+    """Return an inline code span that nothing in the text can end."""
+    one_line = " ".join(text.split())
     ticks = "`" * (1 + max((len(run) for run in re.findall(r"`+", one_line)), default=0))
     space = " " if "`" in one_line else ""
     return f"{ticks}{space}{one_line}{space}{ticks}"
+
+
+def _cell(markdown: str) -> str:
+    """Return what a table's cell holds; a table splits at `|` even in a code span."""
+    return markdown.replace("|", "\\|")
 
 
 def _fence(text: str) -> str:
