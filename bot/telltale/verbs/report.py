@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from telltale import gha
+from telltale.capture import shell
 from telltale.errors import HistoryError, TelltaleError, UsageError
 from telltale.forge import Forge, GitHubForge
 from telltale.history import open_history
@@ -206,7 +207,7 @@ def _job(found: Found, records: Histories) -> Job:
 def _command(record: Record) -> str:
     """Return the command as a person types it at the root of a checkout."""
     argv = record.command.argv
-    text = argv[-1] if argv[:1] == ("bash",) and argv[-2:-1] == ("-c",) else _join(argv)
+    text = shell.text(argv) or _join(argv)
     env = " ".join(f"{name}={shlex.quote(value)}" for name, value in record.command.env.items())
     text = f"{env} {text}" if env and "\n" not in text else text
     return text if record.command.cwd == "." else f"cd {shlex.quote(record.command.cwd)} && {text}"
