@@ -8,7 +8,9 @@ description says.
 from __future__ import annotations
 
 import hashlib
+import json
 import socket
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,7 +20,8 @@ from typing import Any
 import pytest
 
 from telltale.errors import ForgeDeniedError, ForgeError, UsageError
-from telltale.forge import Artifact, Forge, GitHubForge
+from telltale.forge import Artifact, Forge, GitHubForge, faults
+from telltale.forge.faults import FaultSort
 from tests.fake_github import PERSONAL_TOKEN, READ_TOKEN, WRITE_TOKEN, FakeGitHub
 from tests.forges import HURRIED, connect
 
@@ -606,11 +609,66 @@ def test_the_hourly_limit_is_waited_for_when_it_ends_soon(world: World) -> None:
     assert len(waits) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "message", "sort", "wait_s"),
+    [
+        (429, {}, "Too Many Requests", FaultSort.BUSY, 60),
+        (429, {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, "", FaultSort.BUSY, 60),
+        (403, {"retry-after": "5"}, "abuse detection", FaultSort.BUSY, 5),
+        (
+            403,
+            {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1030"},
+            "no",
+            FaultSort.DENIED,
+            0,
+        ),
+        (
+            403,
+            {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1030"},
+            "API rate limit exceeded for installation ID 1.",
+            FaultSort.BUSY,
+            31,
+        ),
+        (
+            429,
+            {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "10"},
+            "API rate limit exceeded",
+            FaultSort.BUSY,
+            1,
+        ),
+        (451, {}, "Repository access blocked", FaultSort.REFUSED, 0),
+        (500, {"retry-after": "5"}, "", FaultSort.BROKEN, 0),
+    ],
+)
+def test_what_may_be_done_about_a_status(
+    status: int, headers: dict[str, str], message: str, sort: FaultSort, wait_s: float
+) -> None:
+    fault = faults.from_status(status, headers, message, now=1000)
+    assert (fault.sort, fault.wait_s) == (sort, wait_s)
+
+
+def test_an_answer_cut_at_a_length_that_it_announced_itself() -> None:
+    # As a proxy does it; the fake promises the whole length.
+    with pytest.raises(ValueError, match="Unterminated") as cut:
+        json.loads('{"number": 5, "head')
+    assert faults.classify(cut.value, now=0).sort is FaultSort.BROKEN
+
+
+def test_messages_are_one_bounded_printable_line(world: World) -> None:
+    world.github.fail("GET", "/pulls/5$", status=422, message="a\n::error::b\x1b[2J\u202e" * 99)
+    with pytest.raises(ForgeError) as error:
+        connect(world.github).pull_request(5)
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 400
+
+
 def test_a_github_that_hangs_is_given_up_on(world: World) -> None:
     world.github.fail("GET", "/pulls/5$", delay=60, times=2)
     hasty = replace(HURRIED, timeout_s=1, attempts=1)
+    begun = time.monotonic()
     with pytest.raises(ForgeError, match="no answer in time"):
         connect(world.github, patience=hasty).pull_request(5)
+    assert time.monotonic() - begun < 10
 
 
 def test_a_github_that_is_not_there() -> None:
@@ -714,7 +772,7 @@ def test_an_answer_with_something_missing(world: World) -> None:
     [
         ("", "octo/demo", "https://api.github.com"),
         ("two words", "octo/demo", "https://api.github.com"),
-        ("token\nX-Header: x", "octo/demo", "https://api.github.com"),
+        ("token\nX-Header:x", "octo/demo", "https://api.github.com"),
         ("tökén", "octo/demo", "https://api.github.com"),
         ("token", "demo", "https://api.github.com"),
         ("token", "octo/demo/../../user", "https://api.github.com"),

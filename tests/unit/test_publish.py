@@ -22,6 +22,7 @@ from telltale.verbs.publish import (
     FLAKY_LABEL,
     CommentResult,
     IssuePlan,
+    known_issues,
     publish_comment,
     publish_issues,
 )
@@ -423,6 +424,27 @@ def test_of_several_closed_ones_the_first_is_named(github: FakeGitHub) -> None:
         github.close_issue(number)
     (ref,) = publish_issues(connect(github), [plan()])
     assert (ref.number, ref.state) == (3, "closed")
+
+
+def test_known_issues_are_those_that_publishing_would_keep(github: FakeGitHub) -> None:
+    for number, signature in [
+        (2, SIGNATURE),
+        (3, SIGNATURE),
+        (4, SIGNATURE),
+        (5, OTHER),
+        (6, OTHER),
+    ]:
+        github.open_issue(number, body=plan(signature).body, user=BOT, labels=[FLAKY_LABEL])
+    github.open_issue(7, body="no signature", user=BOT, labels=[FLAKY_LABEL])
+    for number in (2, 5, 6):
+        github.close_issue(number)
+    known = known_issues(connect(github))
+    assert {s: (ref.number, ref.state) for s, ref in known.items()} == {
+        SIGNATURE: (3, "open"),
+        OTHER: (5, "closed"),
+    }
+    kept = publish_issues(connect(github), [plan(SIGNATURE), plan(OTHER)])
+    assert {ref.signature: ref for ref in kept} == known
 
 
 def test_issue_is_found_though_the_search_lags(github: FakeGitHub) -> None:
