@@ -8,12 +8,14 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from telltale.capture import shell
 
+_PYTHON = re.compile(r"(python|pypy)[0-9.]*")
+_WORDS = 20
 LISTING_S = 20.0
 """Seconds for listing packages; more means a file system that hangs."""
 
@@ -75,16 +77,13 @@ def find_interpreter(argv: tuple[str, ...], cwd: Path, environ: Mapping[str, str
     """
     Return the path of the Python that a command runs, empty when there is none.
 
-    That is its first word when that is a Python or a script of one
-    (`.venv/bin/pytest`), else `python3` or `python` in its PATH.
+    That is the first of its words that is a Python or a script of one
+    (`timeout 60 .venv/bin/pytest`), else `python3` or `python` in its PATH.
     """
-    word = _first_word(argv)
     path = environ.get("PATH", os.defpath)
-    if word:
+    for word in _words(argv):
         program = str(cwd / word) if "/" in word else shutil.which(word, path=path) or ""
-        if re.fullmatch(r"(python|pypy)[0-9.]*", Path(program).name) and os.access(
-            program, os.X_OK
-        ):
+        if _PYTHON.fullmatch(Path(program).name) and os.access(program, os.X_OK):
             return program
         if behind := _shebang(program):
             return behind
@@ -120,16 +119,15 @@ def ask(path: str, cwd: Path, environ: Mapping[str, str]) -> Interpreter:
     )
 
 
-def _first_word(argv: tuple[str, ...]) -> str:
-    text = shell.text(argv)
-    if not text:
-        return argv[0]
-    # The first word that is no assignment.
-    try:
-        words = shlex.split(text, comments=True)
-    except ValueError:
-        return ""
-    return next((word for word in words if not re.match(r"\w+=", word)), "")
+def _words(argv: tuple[str, ...]) -> list[str]:
+    """Return the words among the first ones that may name a program."""
+    words: Sequence[str] = argv
+    if text := shell.text(argv):
+        try:
+            words = shlex.split(text, comments=True)
+        except ValueError:
+            return []
+    return [word for word in words[:_WORDS] if not re.match(r"-|\w+=", word)]
 
 
 def _shebang(program: str) -> str:
@@ -142,7 +140,7 @@ def _shebang(program: str) -> str:
         return ""
     words = line[2:].decode("utf-8", "replace").split()
     python = words[0] if words else ""
-    return python if re.match(r"(python|pypy)[0-9.]*\Z", Path(python).name) else ""
+    return python if _PYTHON.fullmatch(Path(python).name) else ""
 
 
 def _stamp(path: str) -> int:
