@@ -201,6 +201,19 @@ def test_comment_that_is_gone(world: World) -> None:
     forge.delete_comment(999_999)
 
 
+def test_marker_of_somebody_else_is_not_taken_for_a_lost_answer(world: World) -> None:
+    github = world.github
+    github.add_comment(5, "forged <!-- once -->", user="mallory")
+    github.open_issue(9, body="forged <!-- once -->", user="mallory", labels=[LABEL])
+    github.fail("POST", "/issues/5/comments$", reset="before")
+    github.fail("POST", "/issues$", reset="before")
+    forge = connect(github)
+    marker = "<!-- once -->"
+    assert forge.create_comment(5, marker, marker=marker).author == BOT
+    made = forge.create_issue(title="t", body=marker, labels=(LABEL,), marker=marker)
+    assert made.author == BOT
+
+
 def test_issues_with_label(world: World) -> None:
     github = world.github
     for number in range(20, 130):
