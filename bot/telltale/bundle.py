@@ -63,6 +63,9 @@ LINE_LIMIT = 1024 * 1024
 FAILURES_LIMIT = 500
 TEXT_LIMIT = 16 * 1024
 """Characters of a failure's text in the manifest; `tests.jsonl` keeps more."""
+FAILURES_BYTES = 8 * 1024 * 1024
+"""Of all failures' texts in the manifest together; beyond it each keeps 500 characters."""
+FINDINGS_LIMIT = 200
 HASH_LIMIT = 256 * 1024 * 1024
 """Larger files are listed without a hash: a cancelled job has seconds left, not minutes."""
 DEPTH = 6
@@ -143,7 +146,12 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def write_tests(folder: Path, results: Iterable[TestResult], *, source: str) -> None:
-    """Write `artifacts/tests.jsonl`, one line a test. Raises `OSError`."""
+    """
+    Write `artifacts/tests.jsonl`, one line a test. Raises `OSError`.
+
+    After 128 MiB of failures a text keeps 500 characters: what is written here can be read.
+    """
+    room = TESTS_LIMIT // 2
     with (folder / TESTS).open("w", encoding="utf-8", newline="\n") as file:
         for result in results:
             line = {
@@ -152,10 +160,10 @@ def write_tests(folder: Path, results: Iterable[TestResult], *, source: str) -> 
                 "outcome": result.outcome.value,
                 "wall_s": round(result.duration_s, 6),
                 "message": _plain(result.message),
-                "text": _plain(result.text),
+                "text": _plain(result.text if room > 0 else clip(result.text, 500)),
                 "source": source,
             }
-            file.write(json.dumps(line, allow_nan=False) + "\n")
+            room -= file.write(json.dumps(line, allow_nan=False) + "\n")
 
 
 def read_manifest(folder: Path) -> Evidence:
@@ -256,13 +264,25 @@ def clip(text: str, limit: int) -> str:
 
 def _to_json(evidence: Evidence) -> dict[str, Any]:
     document: dict[str, Any] = {"schema": SCHEMA, **_value(dataclasses.asdict(evidence))}
+    texts = _within(FAILURES_BYTES, (failure.text for failure in evidence.failures))
     document["failures"] = [
-        {**failure, "text": clip(failure["text"], TEXT_LIMIT)}
-        for failure in document["failures"][:FAILURES_LIMIT]
+        {**failure, "text": text}
+        for failure, text in zip(document["failures"][:FAILURES_LIMIT], texts, strict=False)
     ]
+    more = len(evidence.findings) - FINDINGS_LIMIT
+    if more > 0:
+        document["findings"][FINDINGS_LIMIT:] = [f"{more} more findings are left out"]
     if evidence.github is None:
         del document["github"]
     return document
+
+
+def _within(size: int, texts: Iterable[str]) -> Iterator[str]:
+    """Yield the texts clipped, once `size` bytes of JSON are used to a few lines each."""
+    for text in texts:
+        kept = _plain(clip(text, TEXT_LIMIT if size > 0 else 500))
+        size -= len(json.dumps(kept))
+        yield kept
 
 
 def _value(value: Any) -> Any:
@@ -414,7 +434,7 @@ class _Fields:
         assert found is not None  # noqa: S101  # `optional` is off
         return found
 
-    def texts(self, key: str, limit: int = 10_000) -> tuple[str, ...]:
+    def texts(self, key: str, limit: int = 1_000_000) -> tuple[str, ...]:
         value = self.values.get(key, [])
         if not isinstance(value, list) or len(value) > limit:
             raise self.wrong(key, f"a list of at most {limit} texts")

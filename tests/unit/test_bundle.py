@@ -250,6 +250,38 @@ def test_the_manifest_holds_the_first_500_failures_and_the_ends_of_long_texts(
     assert_valid_bundle(folder)
 
 
+def test_however_much_failed_and_was_found_the_manifest_can_be_read(tmp_path: Path) -> None:
+    failure = Failure(
+        nodeid="test_a.py::test",
+        kind=FailureKind.ASSERTION,
+        signature="v1:0123456789abcdef",
+        message="assert 0",
+        # Six bytes each in JSON.
+        text="\u00e9" * bundle.TEXT_LIMIT,
+    )
+    folder = a_bundle(tmp_path, a_run(failures=(failure,) * 500, findings=("found",) * 5000))
+
+    assert (folder / bundle.MANIFEST).stat().st_size < bundle.MANIFEST_LIMIT
+    found = assert_valid_bundle(folder)
+    assert len(found.failures[0].text) == bundle.TEXT_LIMIT
+    assert len(found.failures[-1].text) == 500
+    assert found.findings[-1] == "4800 more findings are left out"
+
+
+def test_however_much_failed_the_tests_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle, "TESTS_LIMIT", 1_000_000)
+    folder = a_bundle(tmp_path)
+    failed = TestResult(nodeid="a", outcome=TestOutcome.FAILED, duration_s=0.0, text="x" * 100_000)
+
+    bundle.write_tests(folder, [failed] * 400, source="junit")
+
+    found = bundle.read_tests(folder)
+    assert len(found) == 400
+    assert (len(found[0].text), len(found[-1].text)) == (100_000, 500)
+
+
 @given(st.text(max_size=300), st.integers(0, 200))
 def test_clipping_keeps_the_limit(text: str, limit: int) -> None:
     clipped = bundle.clip(text, limit)
@@ -266,7 +298,6 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "an-unknown-outcome": (lambda d: d.update(outcome="fine"), "outcome: expected one of"),
     "no-command": (lambda d: d.pop("command"), "command: expected an object"),
     "a-number-in-argv": (lambda d: d["command"].update(argv=["a", 7]), r"command\.argv\.1"),
-    "argv-of-millions": (lambda d: d["command"].update(argv=["a"] * 10_001), "at most 10000"),
     "true-for-a-number": (lambda d: d.update(exit_code=True), "exit_code: expected a whole"),
     "a-huge-number": (lambda d: d.update(exit_code=1 << 64), "exit_code: expected a whole"),
     "a-negative-time": (lambda d: d.update(elapsed_s=-1), "elapsed_s: expected a number"),

@@ -334,6 +334,39 @@ def test_an_ignored_signal_stays_ignored(run: Runs) -> None:
     assert (ended.outcome, ended.status) == (Outcome.FAILED, 4)
 
 
+LISTEN = """
+import os, signal, sys
+signal.signal(signal.SIGINT, lambda *_: sys.exit(print("tidy")))
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.kill(int(sys.argv[1]), signal.SIGINT)
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize(
+    "wrapper",
+    [
+        pytest.param("{}; exit 1", id="shell"),
+        pytest.param("timeout 1000 {}; exit 1", id="timeout"),
+        pytest.param("set -m; {} & wait; exit 1", id="job-control"),
+    ],
+)
+def test_who_waits_for_the_tests_does_not_keep_the_signal_from_them(
+    wrapper: str, run: Runs, work: Path
+) -> None:
+    (work / "listen.py").write_text(LISTEN, encoding="ascii")
+
+    done = run(
+        "bash",
+        "-c",
+        wrapper.format(f"{sys.executable} -IS listen.py {os.getpid()}"),
+        grace=PATIENT,
+    )
+
+    assert done.ended.outcome is Outcome.INTERRUPTED
+    assert done.log() == b"tidy\n"
+
+
 # Nothing is left behind
 
 SPAWN = {

@@ -188,6 +188,19 @@ def test_a_huge_failure_is_clipped(tmp_path: Path) -> None:
     assert case.text.startswith("begin")
 
 
+def test_of_too_many_failures_only_the_beginnings_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(junit, "_ALL_TEXTS", 100_000)
+    path = tmp_path / "junit.xml"
+    case = f"<testcase name='a'><failure>{'x' * 60_000}</failure></testcase>"
+    path.write_text(f"<testsuite>{case * 50}</testsuite>", encoding="ascii")
+
+    sizes = [len(each.text) for each in junit.read(path).cases]
+
+    assert sizes == [60_000] * 2 + [1000] * 48
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("1.5", 1.5), ("1,234.5", 1234.5), ("", 0), ("soon", 0), ("nan", 0), ("-1", 0), ("1e999", 0)],

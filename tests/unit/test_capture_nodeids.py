@@ -86,6 +86,14 @@ def test_the_file_attribute_is_believed_when_it_agrees(
     assert NodeIds([root]).nodeid(classname, "test_1", file) == nodeid
 
 
+def test_an_endless_name_is_cut_and_stays_its_own() -> None:
+    one, other = (NodeIds([]).nodeid("a", "x" * 5000 + end) for end in "yz")
+
+    assert one != other
+    assert one[:2000] == other[:2000]
+    assert len(one) == 2015
+
+
 @given(st.text(), st.text(), st.text())
 def test_any_names_make_one_line(classname: str, name: str, file: str) -> None:
     nodeid = NodeIds([Path(__file__).parent]).nodeid(classname, name, file)

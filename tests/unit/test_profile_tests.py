@@ -421,6 +421,26 @@ def test_packages_that_the_command_installs_are_listed(
     assert any("changed the installed packages" in each for each in done.evidence.findings)
 
 
+def test_torchs_report_comes_after_the_bundle_is_complete(
+    profile: Profile, tools: Path, project: Path
+) -> None:
+    (tools / "python3").symlink_to(sys.executable)
+    package = project / "site/torch/utils"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+    (package / "collect_env.py").write_text(
+        "import glob, json\n"
+        "(manifest,) = glob.glob('telltale-evidence/*/*/evidence.json')\n"
+        "print('the run had', json.load(open(manifest))['outcome'])\n",
+        encoding="ascii",
+    )
+
+    done = profile("--", "true", PYTHONPATH=str(project / "site"))
+
+    assert done.text("env/torch_env.txt") == "the run had passed\n"
+
+
 def test_being_asked_to_stop_early_means_that_the_command_is_not_run(
     profile: Profile, tools: Path, project: Path
 ) -> None:

@@ -280,14 +280,25 @@ class _Supervisor:
         return self._ended or self._signals.times > seen
 
     def _send(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._main, number)
+        """Send a signal to the command as a terminal's Ctrl-C would: to its whole group."""
+        # Not to the command alone: a shell would wait for what it runs, which knows nothing,
+        # and the workers of pytest-xdist keep their controller waiting for six seconds.
+        _kill_group(self._main, number)
+        # timeout(1) and shells with job control make groups of their own. Their leaders pass it on.
+        members = [each for each in self._living() if each.session == self._main]
+        pids = {each.pid for each in members}
+        for group in {each.group for each in members} - {self._main}:
+            (_kill if group in pids else _kill_group)(group, number)
 
     def _sweep(self) -> None:
-        """Kill what is left; after a normal end it first gets a moment to go by itself, and is named."""
+        """
+        Kill what is left, after a moment in which it may go by itself.
+
+        After a normal end, what is killed is named.
+        """
         grace = self._start.grace
         leftovers = self._ended and self._why is Outcome.RUNNING
-        if leftovers:
+        if self._ended:
             self._poll(self._deserted, grace.linger_s)
         if self._was_reaper is None:
             # Who was not adopted is found by its group alone.
@@ -450,6 +461,11 @@ class _Usage:
 def _kill(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
+
+
+def _kill_group(group: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
 
 
 def _describe(pid: int) -> str:

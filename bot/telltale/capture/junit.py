@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 from xml.parsers import expat
-from xml.sax.saxutils import escape, quoteattr
 
 from telltale.bundle import clip
 from telltale.model import TestOutcome
@@ -23,10 +22,15 @@ SIZE_LIMIT = 256 * 1024 * 1024
 """Bytes of one file; a larger one is not read."""
 TEXT_LIMIT = 64 * 1024
 """Characters of one failure that are kept."""
+_ALL_TEXTS = 64 * 1024 * 1024
+"""Characters of all failures of a file; beyond it each keeps a thousand."""
 _COLLECT_LIMIT = 1024 * 1024
 _DEPTH_LIMIT = 100
 _MESSAGE_LIMIT = 1000
 _BAD = {"failure": TestOutcome.FAILED, "error": TestOutcome.ERROR}
+_IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_IN_VALUE = {**_IN_TEXT, **str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"})}
+# Not xml.sax.saxutils: it imports urllib, ssl and email, which cost more than all of this.
 _FLAKY = frozenset({"flakyFailure", "flakyError"})
 
 
@@ -149,6 +153,7 @@ class _Reader:
         self._case: _Open | None = None
         self._collected: list[str] | None = None
         self._room = 0
+        self._texts = 0
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
@@ -185,12 +190,14 @@ class _Reader:
             case.texts.append("".join(self._collected).strip("\n"))
             self._collected = None
         elif case is not None and self._depth == case.depth and _local(name) == "testcase":
-            self.cases.append(_close(case))
+            closed = _close(case, TEXT_LIMIT if self._texts < _ALL_TEXTS else 1000)
+            self._texts += len(closed.text)
+            self.cases.append(closed)
             self._case = None
         self._depth -= 1
 
 
-def _close(case: _Open) -> Case:
+def _close(case: _Open, limit: int) -> Case:
     attributes = case.attributes
     classname, name = attributes.get("classname", ""), attributes.get("name", "")
     outcome = _outcome(case)
@@ -207,7 +214,7 @@ def _close(case: _Open) -> Case:
         outcome=outcome,
         duration_s=_seconds(attributes.get("time", "")),
         message=_first_line(first),
-        text=clip(text, TEXT_LIMIT),
+        text=clip(text, limit),
         rerun=case.rerun and not outcome.bad,
     )
 
@@ -280,8 +287,8 @@ class _Copier:
         else:
             if len(self._open) == 2:
                 attributes = {**self._namespaces, **attributes}
-            pairs = "".join(f" {key}={quoteattr(value)}" for key, value in attributes.items())
-            self._file.write(f"<{name}{pairs}>")
+            pairs = (f' {key}="{attributes[key].translate(_IN_VALUE)}"' for key in attributes)
+            self._file.write(f"<{name}{''.join(pairs)}>")
 
     def _end(self, name: str) -> None:
         if not self._outer:
@@ -290,7 +297,7 @@ class _Copier:
 
     def _data(self, text: str) -> None:
         if len(self._open) > 1:
-            self._file.write(escape(text))
+            self._file.write(text.translate(_IN_TEXT))
 
     @property
     def _outer(self) -> bool:

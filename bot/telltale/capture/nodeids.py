@@ -9,11 +9,13 @@ only known from the files on disk.
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 _PIECES_LIMIT = 50
+_LENGTH = 2000
 
 
 class NodeIds:
@@ -29,7 +31,8 @@ class NodeIds:
 
         `file` is the attribute that some runners write; it is believed when
         it agrees with the classname. Control characters are escaped, so that
-        a nodeid is one line.
+        a nodeid is one line; one of more than 2,000 characters is cut and ends
+        in a hash of the whole.
         """
         found = self._from_file(classname, file) or self._resolve(classname)
         if not found and not classname:
@@ -81,4 +84,8 @@ def _no_name(piece: str) -> bool:
 
 
 def _one_line(text: str) -> str:
-    return re.sub(r"[\x00-\x1f\x7f]", lambda found: repr(found[0])[1:-1], text)
+    text = re.sub(r"[\x00-\x1f\x7f]", lambda found: repr(found[0])[1:-1], text)
+    if len(text) <= _LENGTH:
+        return text
+    # Two tests must not become one by being cut.
+    return f"{text[:_LENGTH]}...{hashlib.sha256(text.encode()).hexdigest()[:12]}"

@@ -191,26 +191,33 @@ class Recording:
             resources=ended.resources,
         )
 
-    def look_again(self) -> None:
-        """Write what takes its time: packages that changed meanwhile, and torch's own report."""
+    def list_again(self) -> None:
+        """List the packages once more when something was installed or removed meanwhile."""
         python = self._python
-        if python is None:
+        if python is None or not python.changed():
             return
-        if python.changed():
-            again = self.attempt("the packages after the run", self._ask_python)
-            if again is not None and again.packages != python.packages:
-                self.findings.append(
-                    "the command changed the installed packages; env/packages.txt is from after it"
-                )
-                self._python = python = again
-                self._write("env/packages.txt", self._packages)
-        if python.torch:
-            self._write(
-                "env/torch_env.txt",
-                lambda: environment.torch_text(
-                    python, self.plan.cwd, self._environ, self._redactor
-                ),
+        again = self.attempt("the packages after the run", self._ask_python)
+        if again is not None and again.packages != python.packages:
+            self.findings.append(
+                "the command changed the installed packages; env/packages.txt is from after it"
             )
+            self._python = again
+            self._write("env/packages.txt", self._packages)
+
+    def ask_torch(self) -> bool:
+        """
+        Write torch's own report on its environment, if there is a torch; return whether.
+
+        It may take a minute, so the bundle is finished before, and again after it.
+        """
+        python = self._python
+        if python is None or not python.torch:
+            return False
+        self._write(
+            "env/torch_env.txt",
+            lambda: environment.torch_text(python, self.plan.cwd, self._environ, self._redactor),
+        )
+        return True
 
     def finish(
         self, *, tests: tuple[TestResult, ...] | None = None, failures: tuple[Failure, ...] = ()

@@ -21,6 +21,9 @@ class Process:
 
     pid: int
     ppid: int
+    group: int
+    """Process group, by the pid of its leader."""
+    session: int
     name: str
     """The kernel's 15 characters of it."""
     state: str
@@ -110,6 +113,8 @@ def _parse(stat: bytes) -> Process:
     return Process(
         pid=int(pid),
         ppid=int(fields[1]),
+        group=int(fields[2]),
+        session=int(fields[3]),
         name=name.decode("utf-8", "replace"),
         state=fields[0].decode("ascii"),
         cpu_s=sum(map(int, fields[11:15])) * _TICK_S,

@@ -15,7 +15,7 @@ from telltale.capture.recording import Plan, Recording
 from telltale.capture.reports import Stamp
 from telltale.capture.signals import Signals
 from telltale.errors import UsageError
-from telltale.model import BundleKind, Evidence, Outcome
+from telltale.model import BundleKind, Outcome, TestResult
 from telltale.options import Invocation
 
 _DEFAULT_GLOB = "**/*junit*.xml"
@@ -37,8 +37,10 @@ def run(invocation: Invocation) -> int:
         before = recording.attempt("older JUnit files", lambda: stamps(plan, glob)) or {}
         ended = recording.run(signals)
         try:
-            evidence = conclude(recording, ended, glob, before)
-            tell(recording, evidence, ended, invocation)
+            results = conclude(recording, ended, glob, before)
+            tell(recording, ended, invocation)
+            if signals.asked is None and recording.ask_torch():
+                recording.finish(tests=results, failures=recording.evidence.failures)
         except Exception as error:  # noqa: BLE001  # the command's status goes first
             message = f"the bundle in {recording.folder} may be incomplete: {error}"
             print(gha.error_line(message, invocation.environ), file=sys.stderr)
@@ -101,12 +103,12 @@ def stamps(plan: Plan, glob: str) -> Mapping[Path, Stamp]:
 
 def conclude(
     recording: Recording, ended: Ended, glob: str, before: Mapping[Path, Stamp]
-) -> Evidence:
-    """Read what the command left, name its failures, and complete the bundle."""
+) -> tuple[TestResult, ...] | None:
+    """Read what the command left, name its failures, and complete the bundle; return the tests."""
     plan = recording.plan
     recording.measure(ended)
-    if ended.outcome not in {Outcome.INTERRUPTED, Outcome.ERROR}:
-        recording.look_again()
+    if ended.outcome is not Outcome.INTERRUPTED:
+        recording.list_again()
     found = recording.attempt(
         "the test report",
         lambda: reports.collect(
@@ -129,12 +131,12 @@ def conclude(
         "the failures' names", lambda: failures.name_all(results or (), ended, log)
     )
     recording.finish(tests=results, failures=named or ())
-    return recording.evidence
+    return results
 
 
-def tell(recording: Recording, evidence: Evidence, ended: Ended, invocation: Invocation) -> None:
+def tell(recording: Recording, ended: Ended, invocation: Invocation) -> None:
     """Say how it went: the step's outputs, its summary, and one line."""
-    environ = invocation.environ
+    environ, evidence = invocation.environ, recording.evidence
     counts = evidence.tests
     gha.set_outputs(
         environ,
