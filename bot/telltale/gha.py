@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -106,7 +106,7 @@ def set_outputs(environ: Mapping[str, str], **values: str) -> None:
         return
     with Path(path).open("a", encoding="utf-8") as file:
         for name, value in values.items():
-            delimiter = f"telltale-{secrets.token_hex(16)}"
+            delimiter = f"telltale-{os.urandom(16).hex()}"
             file.write(f"{name.replace('_', '-')}<<{delimiter}\n{value}\n{delimiter}\n")
 
 
@@ -169,7 +169,7 @@ def commands_stopped(environ: Mapping[str, str]) -> Iterator[None]:
     if environ.get("GITHUB_ACTIONS") != "true":
         yield
         return
-    token = secrets.token_hex(16)
+    token = os.urandom(16).hex()
     sys.stdout.write(f"::stop-commands::{token}\n")
     sys.stdout.flush()
     try:
