@@ -129,8 +129,13 @@ def test_settings_given_by_variables_are_kept(checkout: Path, remote: Path) -> N
 def test_a_hook_of_the_user_does_not_run(checkout: Path, tmp_path: Path) -> None:
     hooks = tmp_path / "hooks"
     hooks.mkdir()
-    (hooks / "pre-push").write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\nexit 1\n", encoding="ascii")
-    (hooks / "pre-push").chmod(0o755)
+    # The remote's half runs on this machine too, and may have its hooks.
+    script = (
+        f'#!/bin/sh\ncase "$PWD" in */widgets.git) exit 0 ;; esac\ntouch {tmp_path}/ran\nexit 1\n'
+    )
+    for name in ("pre-push", "reference-transaction"):
+        (hooks / name).write_text(script, encoding="ascii")
+        (hooks / name).chmod(0o755)
     config = tmp_path / "gitconfig"
     config.write_text(f"[core]\nhooksPath = {hooks}\n", encoding="ascii")
     environ = {**os.environ, "GIT_CONFIG_GLOBAL": str(config)}

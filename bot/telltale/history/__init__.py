@@ -53,7 +53,7 @@ def open_history(
             f"--history {uri}: expected a folder, branch:NAME or branch:NAME@REMOTE;"
             f" a branch of a repository there is branch:NAME@{uri}"
         )
-    return Archive(FolderStore(cwd / uri))
+    return Archive(FolderStore(cwd / Path(uri).expanduser()))
 
 
 def _open_branch(

@@ -56,6 +56,10 @@ def make_record(folder: Path, origin: Origin) -> Record:
     if len(kept) < len(results):
         findings.append(f"Of {len(results)} tests the history keeps the first {len(kept)}.")
     failures, signatures = _failures(kept, evidence.failures)
+    if len(failures) > codec.MAX_FAILURES:
+        findings.append(
+            f"Of {len(failures)} failures the history keeps the first {codec.MAX_FAILURES}."
+        )
     series = Series(
         kind=evidence.kind,
         job=bundle.clip(evidence.github.job if evidence.github else "", _MAX_NAME),
