@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import string
 import sys
 from collections.abc import Callable
@@ -34,7 +35,7 @@ from telltale.model import (
     TestOutcome,
     TestResult,
 )
-from tests.support import assert_valid_bundle, assert_valid_manifest
+from tests.support import ROOT, assert_valid_bundle, assert_valid_manifest
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone.utc)
 
@@ -538,3 +539,33 @@ def test_files_outside_the_bundle_are_not_looked_at(path: str, tmp_path: Path) -
     (problem,) = bundle.verify(folder)
 
     assert "lies outside the bundle" in problem
+
+
+# What the page says
+
+
+def test_the_example_of_the_page_is_a_manifest(tmp_path: Path) -> None:
+    page = (ROOT / "docs/evidence-bundle.md").read_text(encoding="utf-8")
+    manifest, line = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "artifacts").mkdir()
+    (tmp_path / bundle.MANIFEST).write_text(manifest, encoding="utf-8")
+    (tmp_path / bundle.TESTS).write_text(line, encoding="utf-8")
+
+    assert_valid_manifest(tmp_path)
+    assert bundle.read_manifest(tmp_path).tests == TestCounts(
+        total=412, passed=410, failed=1, skipped=1
+    )
+    assert bundle.read_tests(tmp_path)[0].outcome is TestOutcome.FAILED
+
+
+def test_the_page_names_every_file_and_every_outcome() -> None:
+    page = (ROOT / "docs/evidence-bundle.md").read_text(encoding="utf-8")
+
+    for name in (
+        bundle.MANIFEST,
+        bundle.TESTS,
+        *bundle.ALWAYS,
+        *bundle.STARTED,
+        *(o.value for o in Outcome),
+    ):
+        assert f"| `{name}`" in page, name
