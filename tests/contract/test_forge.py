@@ -323,6 +323,16 @@ def test_download_is_bounded(world: World, tmp_path: Path, limit: int) -> None:
     with pytest.raises(ForgeError, match=f"larger than {limit} bytes"):
         forge.download_artifact(artifact, to, limit_bytes=limit)
     assert not list(tmp_path.glob("x.zip*"))
+    tries = [one for one in world.github.requests if one.path.endswith("/zip")]
+    assert len(tries) == 1, "it does not get smaller"
+
+
+def test_download_from_github_itself_never_leaves_tls(world: World, tmp_path: Path) -> None:
+    forge = connect(world.github)
+    artifact = listed(forge, world)
+    forge._wire.plain_http = False  # as for https://api.github.com
+    with pytest.raises(ForgeError, match="no safe address"):
+        forge.download_artifact(artifact, tmp_path / "x.zip", limit_bytes=10**6)
 
 
 def test_download_of_what_its_digest_does_not_say(world: World, tmp_path: Path) -> None:
@@ -338,7 +348,7 @@ def test_download_of_what_has_expired(world: World, tmp_path: Path) -> None:
     forge = connect(world.github)
     before = listed(forge, world)
     world.github.expire_artifact(world.artifact)
-    with pytest.raises(ForgeError, match="expired"):
+    with pytest.raises(ForgeError, match="has expired; run the tests again"):
         forge.download_artifact(listed(forge, world), tmp_path / "x.zip", limit_bytes=10**6)
     with pytest.raises(ForgeError, match="410"):
         forge.download_artifact(before, tmp_path / "x.zip", limit_bytes=10**6)
