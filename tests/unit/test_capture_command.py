@@ -606,7 +606,9 @@ def test_time_is_counted_for_the_whole_tree(run: Runs) -> None:
 
 
 def test_memory_is_that_of_the_largest_and_that_of_all(run: Runs) -> None:
-    hold = f"import sys; data = b'x' * {64 * MIB}; print(len(data), flush=True); sys.stdin.read()"
+    # More than this process has itself: of less, the kernel's figure would be our own.
+    size = 200 * MIB
+    hold = f"import sys; data = b'x' * {size}; print(len(data), flush=True); sys.stdin.read()"
     samples = "../bundle/artifacts/samples.csv"
 
     # Both hold their memory until a sample has seen both.
@@ -618,7 +620,7 @@ def test_memory_is_that_of_the_largest_and_that_of_all(run: Runs) -> None:
             "both = [subprocess.Popen(hold, **pipes) for _ in range(2)]",
             "for each in both: each.stdout.readline()",
             f"seen = lambda: [int(row['rss_bytes']) for row in csv.DictReader(open('{samples}'))]",
-            f"while max(seen()) < {128 * MIB}: time.sleep(0.01)",
+            f"while max(seen()) < {1.9 * size}: time.sleep(0.01)",
             "for each in both: each.communicate()",
         )
     )
@@ -626,9 +628,9 @@ def test_memory_is_that_of_the_largest_and_that_of_all(run: Runs) -> None:
     resources = done.ended.resources
     assert resources.max_rss_bytes is not None
     assert resources.tree_peak_rss_bytes is not None
-    assert 64 * MIB < resources.max_rss_bytes < 100 * MIB
-    assert 128 * MIB < resources.tree_peak_rss_bytes < 250 * MIB
-    assert done.samples[-1]["processes"] in {1, 2, 3}
+    assert size < resources.max_rss_bytes < 1.3 * size
+    assert 1.9 * size < resources.tree_peak_rss_bytes < 3 * size
+    assert max(row["processes"] for row in done.samples) == 3
     assert max(row["rss_bytes"] for row in done.samples) == resources.tree_peak_rss_bytes
 
 
