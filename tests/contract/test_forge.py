@@ -369,7 +369,8 @@ def test_download_when_the_storage_fails(
     waits: list[float] = []
     forge = connect(world.github, sleep=waits.append)
     hit = world.github.fail("GET", r"\.zip$", times=2, **fault)
-    to = forge.download_artifact(listed(forge, world), tmp_path / "x.zip", limit_bytes=10**6)
+    old = replace(listed(forge, world), digest="")  # no digest comes to our help
+    to = forge.download_artifact(old, tmp_path / "x.zip", limit_bytes=10**6)
     assert to.read_bytes() == world.zip_path.read_bytes()
     assert (hit.hits, waits) == (2, [7, 14])
 
