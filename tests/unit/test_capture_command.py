@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import hashlib
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -635,11 +634,10 @@ def test_memory_is_that_of_the_largest_and_that_of_all(run: Runs) -> None:
 
 
 def test_a_small_command_is_not_given_our_own_size(run: Runs) -> None:
-    ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
     found = run("true").ended.resources.max_rss_bytes
 
-    assert found is None or found < ours / 2
+    # It begins as a copy of this process, which is ten times as large.
+    assert found is None or found < 5 * MIB
 
 
 def test_a_sample_is_taken_at_once_and_time_and_cpu_only_grow(run: Runs) -> None:

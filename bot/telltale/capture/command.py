@@ -37,6 +37,7 @@ _DEADLY = frozenset(
         *(signal.SIGSEGV, signal.SIGTERM, signal.SIGXCPU, signal.SIGXFSZ, signal.SIGSYS),
     }
 )
+_OOM = "the kernel's OOM killer struck {} times meanwhile"
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
@@ -146,15 +147,6 @@ class _Supervisor:
         """TIMED_OUT or INTERRUPTED once we began to end it ourselves."""
 
     def __enter__(self) -> _Supervisor:
-        # Children that were there before (`sleep 60 & exec telltale ...`) are none of our business.
-        self._others = frozenset(tree.children(os.getpid()))
-        self._was_reaper = kernel.adopt_orphans(True)
-        if self._was_reaper is None:
-            self._findings.append(
-                "this system lets no process adopt orphans: what the command left running"
-                " outside its process group may have survived and is not measured"
-            )
-        self._oom_kills = kernel.oom_kills()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._signals.fd, selectors.EVENT_READ, self._on_signal)
         self._output = Output(self._start.bundle / "logs", self._selector, self._start.streams)
@@ -163,13 +155,21 @@ class _Supervisor:
             self._tree,
             lambda: self._usage.user_s + self._usage.system_s,
         )
+        # Children that were there before (`sleep 60 & exec telltale ...`) are none of our business.
+        self._others = frozenset(tree.children(os.getpid()))
+        self._oom_kills = kernel.oom_kills()
+        self._was_reaper = kernel.adopt_orphans(True)
+        if self._was_reaper is None:
+            self._findings.append(
+                "this system lets no process adopt orphans: what the command left running"
+                " outside its process group may have survived and is not measured"
+            )
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._main > 0 and not self._ended:
             # Something broke in here: what runs must not run on unwatched.
-            while self._freeze_and_kill({}):
-                pass
+            self._kill_all()
         self._output.close()
         self._sampler.close()
         self._selector.close()
@@ -224,6 +224,8 @@ class _Supervisor:
         oom_kills = kernel.oom_kills() - self._oom_kills
         if outcome is Outcome.CRASHED and killed_by:
             self._findings.append(_crash(killed_by, oom_kills))
+        elif oom_kills:
+            self._findings.append(f"{_OOM.format(oom_kills)}, maybe one of the command's processes")
         if outcome is Outcome.TIMED_OUT:
             telltale = TIMED_OUT_STATUS
         elif outcome is Outcome.INTERRUPTED:
@@ -300,16 +302,8 @@ class _Supervisor:
         leftovers = self._ended and self._why is Outcome.RUNNING
         if self._ended:
             self._poll(self._deserted, grace.linger_s)
-        if self._was_reaper is None:
-            # Who was not adopted is found by its group alone.
-            self._send(signal.SIGKILL)
-        killed: dict[int, str] = {}
-        quiet = 0
-        end = time.monotonic() + grace.sweep_s
-        while quiet < 3 and time.monotonic() < end:
-            quiet = 0 if self._freeze_and_kill(killed) else quiet + 1
-            self._until(lambda: False, 0.005)
-        named = list(killed.values()) if leftovers else []
+        killed = list(self._kill_all().values())
+        named = killed if leftovers else []
         self._findings += [f"left running after the command ended, killed: {n}" for n in named[:20]]
         if len(named) > 20:
             self._findings.append(f"left running and killed were {len(named) - 20} more processes")
@@ -317,7 +311,20 @@ class _Supervisor:
             f"could not be killed: {_describe(process.pid)}" for process in self._living()
         ]
 
-    def _freeze_and_kill(self, killed: dict[int, str]) -> bool:
+    def _kill_all(self) -> dict[int, str]:
+        """Kill everything below us until nothing is left or could be; return what it was, by pid."""
+        if self._was_reaper is None:
+            # Who was not adopted is found by its group alone.
+            _kill_group(self._main, signal.SIGKILL)
+        killed: dict[int, str] = {}
+        end = time.monotonic() + self._start.grace.sweep_s
+        quiet = 0
+        while quiet < 3 and time.monotonic() < end:
+            quiet = 0 if self._freeze_and_kill(killed, end) else quiet + 1
+            time.sleep(0.005)  # for the kernel to take them away
+        return killed
+
+    def _freeze_and_kill(self, killed: dict[int, str], end: float) -> bool:
         """
         Stop everything, so that nothing can fork away, then kill it.
 
@@ -333,6 +340,8 @@ class _Supervisor:
             for pid in fresh:
                 _kill(pid, signal.SIGSTOP)
             frozen |= fresh
+            if time.monotonic() > end:
+                break
         for pid in frozen:
             killed.setdefault(pid, _describe(pid))
             _kill(pid, signal.SIGKILL)
@@ -478,7 +487,7 @@ def _crash(number: int, oom_kills: int) -> str:
     if number != signal.SIGKILL:
         return f"the command was ended by signal {number} ({name}), which Telltale did not send"
     cause = (
-        f"the kernel's OOM killer struck {oom_kills} times meanwhile: out of memory is the likely cause"
+        f"{_OOM.format(oom_kills)}: out of memory is the likely cause"
         if oom_kills
         else "somebody else sent it; the kernel counted no out-of-memory kill meanwhile"
     )
