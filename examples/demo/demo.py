@@ -80,7 +80,9 @@ def make_folder(out):
     try:
         work.mkdir(parents=True)
     except OSError as error:
-        raise Stop(f"--out: cannot make {work}: {error.strerror}; name a folder that is new") from error
+        raise Stop(
+            f"--out: cannot make {work}: {error.strerror}; name a folder that is new"
+        ) from error
     return work
 
 
@@ -89,16 +91,40 @@ def packages():
     title("Packages (fetched once, then offline)")
     cache = cache_folder()
     env = cache / "env"
-    run([str(ROOT / "scripts/any-python"), "-IS", str(ROOT / "bot/run.py"),
-         "--make-env", str(HERE / "requirements.txt"), str(env)])
+    run(
+        [
+            str(ROOT / "scripts/any-python"),
+            "-IS",
+            str(ROOT / "bot/run.py"),
+            "--make-env",
+            str(HERE / "requirements.txt"),
+            str(env),
+        ]
+    )
     python = str(env / "bin/python")
     pinned = (HERE / "sdist.txt").read_text(encoding="utf-8").split()[0]
     name, version = pinned.split("==")
     sdist = cache / f"{name}-{version}.tar.gz"
     if not sdist.exists():
-        run([python, "-Im", "pip", "download", "--quiet", "--disable-pip-version-check",
-             "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--require-hashes",
-             "--dest", str(cache), "--requirement", str(HERE / "sdist.txt")])
+        run(
+            [
+                python,
+                "-Im",
+                "pip",
+                "download",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--no-binary",
+                ":all:",
+                "--no-build-isolation",
+                "--require-hashes",
+                "--dest",
+                str(cache),
+                "--requirement",
+                str(HERE / "sdist.txt"),
+            ]
+        )
     # The bot half makes its environment now, so that no run has to wait for it.
     run([*TELLTALE, "flakes", "--history", str(cache / "none")], quiet=True)
     say(f"packages are in {cache}")
@@ -106,7 +132,10 @@ def packages():
 
 
 def cache_folder():
-    homes = [os.environ.get("XDG_CACHE_HOME"), str(Path(os.environ.get("HOME") or "/nonexistent") / ".cache")]
+    homes = [
+        os.environ.get("XDG_CACHE_HOME"),
+        str(Path(os.environ.get("HOME") or "/nonexistent") / ".cache"),
+    ]
     for home in filter(None, homes):
         folder = Path(home) / "telltale/demo"
         try:
@@ -130,7 +159,9 @@ def check_out(work, sdist):
     package = work / "itsdangerous"
     (work / sdist.name[: -len(".tar.gz")]).rename(package)
     for repository in (shop, package):
-        (repository / ".gitignore").write_text("__pycache__/\n/junit.xml\n/.pytest_cache/\n", encoding="utf-8")
+        (repository / ".gitignore").write_text(
+            "__pycache__/\n/junit.xml\n/.pytest_cache/\n", encoding="utf-8"
+        )
         run([*GIT, "init", "--quiet", "--initial-branch=main"], cwd=repository)
         commit(repository, "As released")
     return {"itsdangerous": package, "shop": shop}
@@ -148,10 +179,28 @@ def profile(work, name, repository, python, *options, arguments=()):
     """Run a project's tests under measurement; return the bundle and its manifest."""
     env = ["--env", "PYTHONPATH=src"] if name == "itsdangerous" else []
     command = [python, "-m", "pytest", "-q", "--junitxml=junit.xml", *arguments]
-    before = set((work / "bundles" / name).glob("*")) if (work / "bundles" / name).exists() else set()
+    before = (
+        set((work / "bundles" / name).glob("*")) if (work / "bundles" / name).exists() else set()
+    )
     done = subprocess.run(
-        [*TELLTALE, "profile-tests", "--name", name, "--out", str(work / "bundles"), *env, *options, "--", *command],
-        cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
+        [
+            *TELLTALE,
+            "profile-tests",
+            "--name",
+            name,
+            "--out",
+            str(work / "bundles"),
+            *env,
+            *options,
+            "--",
+            *command,
+        ],
+        cwd=repository,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
     )
     new = sorted(set((work / "bundles" / name).glob("*")) - before)
     if len(new) != 1:
@@ -191,7 +240,9 @@ def baseline(work, projects, python):
 
 
 def pull_request(work, projects, python):
-    title("The pull request: it makes the report slower and adds a test that leaves a variable behind")
+    title(
+        "The pull request: it makes the report slower and adds a test that leaves a variable behind"
+    )
     shop = projects["shop"]
     run([*GIT, "switch", "--quiet", "--create", "sorted-report"], cwd=shop)
     run([*GIT, "apply", "change.patch"], cwd=shop)
@@ -209,8 +260,19 @@ def pull_request(work, projects, python):
 
 def report(work, bundles):
     title("The comment on the pull request")
-    run([*TELLTALE, "report", *map(str, bundles.values()), "--history", str(work / "history"),
-         "--dry-run", "--out", str(work / "report")], quiet=True)
+    run(
+        [
+            *TELLTALE,
+            "report",
+            *map(str, bundles.values()),
+            "--history",
+            str(work / "history"),
+            "--dry-run",
+            "--out",
+            str(work / "report"),
+        ],
+        quiet=True,
+    )
     print(plain((work / "report/comment.md").read_text(encoding="utf-8")))
     issues = sorted((work / "report/issues").glob("*.md"))
     if not issues:
@@ -222,7 +284,9 @@ def report(work, bundles):
 
 def plain(markdown):
     """Leave out what a terminal does not show: comments and tags."""
-    text = re.sub(r"<!--.*?-->\n?|</?(?:details|summary|sub|b|br)[^>]*>", "", markdown, flags=re.DOTALL)
+    text = re.sub(
+        r"<!--.*?-->\n?|</?(?:details|summary|sub|b|br)[^>]*>", "", markdown, flags=re.DOTALL
+    )
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
@@ -230,38 +294,85 @@ def scaffolds(work, bundles, python, shop):
     filed = sorted(path.parent for path in (work / "report/scaffolds").glob("*/run_test.sh"))
     if not filed:
         raise Stop(f"no scaffold was written to {work / 'report/scaffolds'}")
-    run([*TELLTALE, "scaffold", str(bundles["shop"]), "--nodeid", VICTIM, "--out", str(work / "scaffolds")], quiet=True)
+    run(
+        [
+            *TELLTALE,
+            "scaffold",
+            str(bundles["shop"]),
+            "--nodeid",
+            VICTIM,
+            "--out",
+            str(work / "scaffolds"),
+        ],
+        quiet=True,
+    )
     others = sorted(path.parent for path in (work / "scaffolds").glob("*/run_test.sh"))
-    for folder, why in [(filed[0], "of the issue"), (others[0], "of the test that fails after another")]:
+    for folder, why in [
+        (filed[0], "of the issue"),
+        (others[0], "of the test that fails after another"),
+    ]:
         title(f"The scaffold {why}: {folder / 'run_test.sh'}")
         done = subprocess.run(
             [str(folder / "run_test.sh"), "--source", str(shop)],
-            env={**os.environ, "PATH": f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', '')}"},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
+            env={
+                **os.environ,
+                "PATH": f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
         )
         print(done.stdout.rstrip())
-        say(f"exit status {done.returncode}: " + {
-            0: "not reproduced", 1: "reproduced with the same signature", 2: "could not run", 3: "failed in another way",
-        }.get(done.returncode, "?"))
+        say(
+            f"exit status {done.returncode}: "
+            + {
+                0: "not reproduced",
+                1: "reproduced with the same signature",
+                2: "could not run",
+                3: "failed in another way",
+            }.get(done.returncode, "?")
+        )
         if done.returncode != 1:
-            raise Stop(f"{folder.name} did not reproduce its failure; its logs are in {folder / 'logs'}")
+            raise Stop(
+                f"{folder.name} did not reproduce its failure; its logs are in {folder / 'logs'}"
+            )
 
 
 def killed(work, shop, python):
     title("A run that is killed half-way still leaves its evidence")
-    command = [*TELLTALE, "profile-tests", "--name", "killed", "--out", str(work / "bundles"), "--",
-               python, "-m", "pytest", "-v", "--junitxml=junit.xml"]
-    process = subprocess.Popen(command, cwd=shop, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command = [
+        *TELLTALE,
+        "profile-tests",
+        "--name",
+        "killed",
+        "--out",
+        str(work / "bundles"),
+        "--",
+        python,
+        "-m",
+        "pytest",
+        "-v",
+        "--junitxml=junit.xml",
+    ]
+    process = subprocess.Popen(
+        command, cwd=shop, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     for line in process.stdout:
         if "test_receipts_differ" in line:  # half-way
-            child = re.search(r"\d+", Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
+            child = re.search(
+                r"\d+", Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+            )
             os.kill(int(child[0]), signal.SIGKILL)
             break
     process.stdout.read()
     status = process.wait()
     (bundle,) = (work / "bundles/killed").iterdir()
     evidence = manifest(bundle)
-    say(f"pytest was killed with SIGKILL: exit status {status}, outcome {evidence['outcome']!r}, signal {evidence['signal']}")
+    say(
+        f"pytest was killed with SIGKILL: exit status {status}, outcome {evidence['outcome']!r}, signal {evidence['signal']}"
+    )
     print((bundle / "analysis/summary.md").read_text(encoding="utf-8").rstrip())
 
 
@@ -281,12 +392,19 @@ def where(work):
 
 def run(command, cwd=None, quiet=False):
     done = subprocess.run(
-        command, cwd=cwd, text=True, errors="replace", check=False,
-        stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None,
+        command,
+        cwd=cwd,
+        text=True,
+        errors="replace",
+        check=False,
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
     )
     if done.returncode != 0:
         shown = " ".join(map(str, command))
-        raise Stop(f"this failed with exit status {done.returncode}: {shown}\n{done.stdout or ''}".rstrip())
+        raise Stop(
+            f"this failed with exit status {done.returncode}: {shown}\n{done.stdout or ''}".rstrip()
+        )
     return done.stdout
 
 
