@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from telltale.errors import HistoryError, PushRaceError, UsageError
 from telltale.history import layout, open_history
 from telltale.history.archive import Archive
 from telltale.history.branch import BranchStore
+from telltale.history.git import Git
 from telltale.history.interface import FileContent
 from telltale.history.remote import Remote
 from tests.e2e.git_server import git_server
@@ -434,3 +436,18 @@ def test_without_git_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="git was not found: install it") as caught:
         open_history("branch:h", cwd=tmp_path, environ={"PATH": str(tmp_path)})
     assert type(caught.value).__name__ == "SetupError"
+
+
+def test_a_remote_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/o/r.git"
+        slow = Git(environ=os.environ, cwd=tmp_path, timeout_s=0.5)
+        with pytest.raises(HistoryError, match=r"git ls-remote did not end within 0\.5 s"):
+            slow.run("ls-remote", address)
+
+        # Its helper is gone as well: whoever is connected now hangs up.
+        connection, _ = silent.accept()
+        with connection:
+            connection.settimeout(10)
+            while connection.recv(4096):
+                pass

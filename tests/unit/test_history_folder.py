@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ def test_what_a_killed_writer_left_is_passed_over(tmp_path: Path) -> None:
 
     assert history.load(UNIT) == (main_run(1),)
     assert history.problems == ()
+
+
+def test_of_many_writers_one_writes_each_record(tmp_path: Path) -> None:
+    records = [main_run(number) for number in range(10)]
+    with ThreadPoolExecutor(8) as pool:
+        writers = [pool.submit(open_history("h", cwd=tmp_path).add, records) for _ in range(8)]
+    written = [path for writer in writers for path in writer.result()]
+
+    assert sorted(written) == sorted(layout.path_of(record) for record in records)
+    assert len(open_history("h", cwd=tmp_path).load(UNIT)) == 10
 
 
 def test_a_file_is_no_history(tmp_path: Path) -> None:

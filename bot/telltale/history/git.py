@@ -10,9 +10,12 @@ message. Messages are asked for in English, because they are read.
 from __future__ import annotations
 
 import base64
+import contextlib
+import os
 import re
+import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,6 +87,7 @@ class Git:
     """A repository of our own, or None for the one that `cwd` is in."""
     config: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Settings for these calls; they may hold secrets."""
+    timeout_s: float = TIMEOUT_S
 
     def run(self, *arguments: str, stdin: bytes = b"") -> Result:
         """Run git; raise only when it cannot be started or does not end."""
@@ -91,39 +95,50 @@ class Git:
         if self.git_dir is not None:
             where = [f"--git-dir={self.git_dir}"]
         try:
-            ended = subprocess.run(
+            process = subprocess.Popen(
                 ["git", *where, *arguments],
-                input=stdin,
-                capture_output=True,
-                check=False,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 cwd=self.cwd,
                 env=self._environment(),
-                timeout=TIMEOUT_S,
                 # Without a terminal nobody can be asked for a password.
                 start_new_session=True,
             )
         except FileNotFoundError as error:
-            if not self.cwd.is_dir():
-                raise HistoryError(f"{self.cwd}: no such folder") from error
-            raise SetupError(
-                "git was not found: install it, or keep the history in a folder"
-                " (--history some/folder)"
-            ) from error
-        except subprocess.TimeoutExpired as error:
-            raise HistoryError(
-                f"git {arguments[0]} did not end within {TIMEOUT_S:.0f} s: the remote does not answer"
-            ) from error
+            raise self._not_started() from error
+        with process:
+            try:
+                output, errors = process.communicate(stdin, timeout=self.timeout_s)
+            except BaseException as error:
+                # git's helpers (ssh, https) are in its session, and would go on without it.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise HistoryError(
+                        f"git {_subcommand(arguments)} did not end within {self.timeout_s:g} s:"
+                        " the remote does not answer; try again later"
+                    ) from error
+                raise
         return Result(
-            status=ended.returncode,
-            output=ended.stdout,
-            errors=self._without_secrets(ended.stderr.decode(errors="replace")),
+            status=process.returncode,
+            output=output,
+            errors=self._without_secrets(errors.decode(errors="replace")),
+        )
+
+    def _not_started(self) -> HistoryError | SetupError:
+        if not self.cwd.is_dir():
+            return HistoryError(f"{self.cwd}: no such folder")
+        return SetupError(
+            "git was not found: install it, or keep the history in a folder (--history some/folder)"
         )
 
     def out(self, *arguments: str, stdin: bytes = b"") -> bytes:
         """Run git and return its output; `HistoryError` with its own words when it fails."""
         result = self.run(*arguments, stdin=stdin)
         if result.status != 0:
-            raise HistoryError(f"git {arguments[0]} failed: {last_words(result.errors)}")
+            words = last_words(result.errors)
+            raise HistoryError(f"git {_subcommand(arguments)} failed: {words}")
         return result.output
 
     def _environment(self) -> dict[str, str]:
@@ -168,6 +183,10 @@ def token_config(url: str, token: str) -> tuple[tuple[str, str], ...]:
     # The empty value clears what a checkout or a global setting would send
     # as well: GitHub refuses a request with two Authorization headers.
     return ((key, ""), (key, f"AUTHORIZATION: basic {basic}"))
+
+
+def _subcommand(arguments: Sequence[str]) -> str:
+    return arguments[2] if arguments[0] == "-c" else arguments[0]
 
 
 def without_userinfo(text: str) -> str:
