@@ -228,11 +228,14 @@ def verify(folder: Path) -> tuple[str, ...]:
         return (f"{folder / MANIFEST}: never finished: Telltale itself was killed",)
     # Wall time is measured exactly when the command was started.
     required = ALWAYS + (() if evidence.resources.wall_s is None else STARTED)
-    return (
-        *(f"{folder / name}: missing" for name in required if not (folder / name).is_file()),
-        *_changed(folder),
-        *_disagreements(folder, evidence, tests),
-    )
+    try:
+        return (
+            *(f"{folder / name}: missing" for name in required if not (folder / name).is_file()),
+            *_changed(folder),
+            *_disagreements(folder, evidence, tests),
+        )
+    except (BundleError, OSError) as error:
+        return (str(error),)
 
 
 def count(results: Iterable[TestResult]) -> TestCounts:
@@ -271,7 +274,7 @@ def _to_json(evidence: Evidence) -> dict[str, Any]:
     ]
     more = len(evidence.findings) - FINDINGS_LIMIT
     if more > 0:
-        document["findings"][FINDINGS_LIMIT:] = [f"{more} more findings are left out"]
+        document["findings"][FINDINGS_LIMIT:] = [f"left out: {more} more"]
     if evidence.github is None:
         del document["github"]
     return document
@@ -558,12 +561,12 @@ def _test(fields: _Fields) -> TestResult:
 
 
 def _search(folder: Path, depth: int) -> Iterator[Path]:
-    if (folder / MANIFEST).is_file():
-        yield folder
-        return
-    if depth == 0:
-        return
     try:
+        if (folder / MANIFEST).is_file():
+            yield folder
+            return
+        if depth == 0:
+            return
         inner = [Path(entry) for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
     except OSError as error:
         raise BundleError(f"{folder}: cannot be read: {error.strerror or error}") from error
@@ -577,18 +580,25 @@ def _search(folder: Path, depth: int) -> Iterator[Path]:
 def _changed(folder: Path) -> Iterator[str]:
     path = folder / MANIFEST
     for entry in _Fields(path, "", _load(path)).objects("files", 10_000):
-        name, size = entry.text("path"), entry.whole("size")
+        name = entry.text("path")
         if name.startswith("/") or ".." in name.split("/"):
             yield f"{path}: files: {name!r} lies outside the bundle"
             continue
-        target = folder / name
-        if target.is_symlink() or not target.is_file():
-            if name not in ALWAYS + STARTED:
-                yield f"{target}: missing"
-        elif target.stat().st_size != size:
-            yield f"{target}: has {target.stat().st_size} bytes, the manifest says {size}"
-        elif entry.values.get("sha256") not in {None, _sha256(target)}:
-            yield f"{target}: was changed after the run: its SHA-256 is another one"
+        try:
+            yield from _compared(folder / name, entry.whole("size"), entry.values.get("sha256"))
+        except (OSError, ValueError) as error:
+            yield f"{folder / name}: cannot be read: {error}"
+
+
+def _compared(target: Path, size: int, sha256: object) -> Iterator[str]:
+    if target.is_symlink() or not target.is_file():
+        # Those that a bundle must have are named as missing anyway.
+        if not str(target).endswith(ALWAYS + STARTED):
+            yield f"{target}: missing"
+    elif target.stat().st_size != size:
+        yield f"{target}: has {target.stat().st_size} bytes, the manifest says {size}"
+    elif sha256 is not None and sha256 != _sha256(target):
+        yield f"{target}: was changed after the run: its SHA-256 is another one"
 
 
 def _disagreements(folder: Path, evidence: Evidence, tests: Sequence[TestResult]) -> Iterator[str]:

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import string
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
@@ -18,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telltale import bundle
+from telltale import bundle, cli
 from telltale.errors import BundleError, UsageError
 from telltale.model import (
     BundleKind,
@@ -266,7 +265,7 @@ def test_however_much_failed_and_was_found_the_manifest_can_be_read(tmp_path: Pa
     found = assert_valid_bundle(folder)
     assert len(found.failures[0].text) == bundle.TEXT_LIMIT
     assert len(found.failures[-1].text) == 500
-    assert found.findings[-1] == "4800 more findings are left out"
+    assert found.findings[-1] == "left out: 4800 more"
 
 
 def test_however_much_failed_the_tests_can_be_read(
@@ -527,18 +526,54 @@ def test_every_damage_is_one_problem(
     assert str(folder) in problem
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="paths are POSIX")
-@pytest.mark.parametrize("path", ["/etc/passwd", "../../secret", "logs/../../secret"])
-def test_files_outside_the_bundle_are_not_looked_at(path: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"path": "/etc/passwd", "size": 1, "sha256": None}, "lies outside the bundle"),
+        ({"path": "../../secret", "size": 1, "sha256": None}, "lies outside the bundle"),
+        ({"path": "logs/../../secret", "size": 1, "sha256": None}, "lies outside the bundle"),
+        ({"path": "link", "size": 2, "sha256": None}, "link: missing"),
+        ({"path": "x" * 5000, "size": 1, "sha256": None}, "cannot be read: "),
+        ({"path": "nul\0", "size": 1, "sha256": None}, ""),
+        ({"path": "logs/output.log", "size": 2, "sha256": [1]}, "was changed after the run"),
+        ({"path": "logs/output.log", "size": "2"}, "size: expected a whole number"),
+        ({"path": 7}, "path: expected text"),
+    ],
+)
+def test_a_list_of_files_that_means_harm(
+    entry: dict[str, Any], message: str, tmp_path: Path
+) -> None:
     folder = a_bundle(tmp_path)
+    (folder / "link").symlink_to("/etc/passwd")
     manifest = folder / bundle.MANIFEST
     document = json.loads(manifest.read_text(encoding="utf-8"))
-    document["files"] = [{"path": path, "size": 1, "sha256": None}]
+    document["files"] = [entry]
     manifest.write_text(json.dumps(document), encoding="utf-8")
 
     (problem,) = bundle.verify(folder)
 
-    assert "lies outside the bundle" in problem
+    assert message in problem
+    assert str(folder) in problem
+
+
+# validate
+
+
+def test_validate_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = a_bundle(tmp_path / "good"), a_bundle(tmp_path / "bad")
+    (bad / "env/env.txt").unlink()
+
+    assert cli.main(["validate", str(good)]) == 0
+    assert capsys.readouterr().out == "1 complete bundle.\n"
+    assert cli.main(["validate", str(tmp_path)]) == 1
+    assert capsys.readouterr().out == f"{bad}/env/env.txt: missing\n"
+
+
+def test_validate_without_a_bundle_is_misuse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["validate", str(tmp_path)]) == 2
+    assert f"no evidence bundle in {tmp_path}" in capsys.readouterr().err
 
 
 # What the page says

@@ -51,7 +51,7 @@ def test_of_the_environment_only_what_matters_is_kept() -> None:
         "OMP_NUM_THREADS=1",
         "PIP_INDEX_URL=https://pypi.example/simple",
         r"PYTHONPATH=a\nb\x1b",
-        "# 1 more were set; their values are not kept:",
+        "# Set as well, 1; their values are not kept:",
         "# CUSTOMER",
     ]
 

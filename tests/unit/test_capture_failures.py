@@ -138,7 +138,7 @@ def test_long_texts_are_clipped(log: Path) -> None:
         (Outcome.FAILED, None, None),
         (Outcome.TIMED_OUT, [GOOD], None),
         (Outcome.CRASHED, [GOOD], None),
-        (Outcome.PASSED, [BAD], "exited with 0 although the report has 1 failed tests"),
+        (Outcome.PASSED, [BAD], "exited with 0 although the report has 1 failed test:"),
         (Outcome.PASSED, [STOPPED], "exited with 0 although the report has a test that was int"),
         (Outcome.FAILED, [GOOD], "exited with 1 although no test of the report failed"),
         (Outcome.FAILED, [], "exited with 1 although no test of the report failed"),

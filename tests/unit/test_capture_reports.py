@@ -178,8 +178,8 @@ def test_what_is_wrong_with_a_report_is_said(project: Path, evidence: Path) -> N
     result = found(project, evidence, {})
 
     assert result.findings == (
-        "cut-junit.xml could not be read to its end (line 1: unclosed token): 1 tests were read",
-        "flaky-junit.xml: 1 tests passed only when they were run again",
+        "cut-junit.xml could not be read to its end (line 1: unclosed token): 1 test read",
+        "flaky-junit.xml: 1 test passed only when run again",
         "stopped-junit.xml: a test had started and has no result: the run was interrupted in it",
     )
 

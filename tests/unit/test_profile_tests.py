@@ -263,7 +263,7 @@ def test_failures_of_a_report_are_named(profile: Profile, project: Path) -> None
     [
         ("pytest-xunit1", 0, "exited with 0 although the report has 2 failed tests"),
         ("pytest-interrupted", 0, "exited with 0 although the report has a test that was interr"),
-        ("gotestsum", 0, "exited with 0 although the report has 1 failed tests"),
+        ("gotestsum", 0, "exited with 0 although the report has 1 failed test:"),
     ],
 )
 def test_a_status_that_hides_failures_is_said(

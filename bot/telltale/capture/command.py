@@ -27,6 +27,7 @@ from telltale.capture import kernel, shell, tree
 from telltale.capture.output import Output, ensure_standard_streams
 from telltale.capture.sampler import Sampler
 from telltale.capture.signals import Signals
+from telltale.capture.words import many
 from telltale.model import Outcome, Resources
 
 TIMED_OUT_STATUS = 124
@@ -37,7 +38,7 @@ _DEADLY = frozenset(
         *(signal.SIGSEGV, signal.SIGTERM, signal.SIGXCPU, signal.SIGXFSZ, signal.SIGSYS),
     }
 )
-_OOM = "the kernel's OOM killer struck {} times meanwhile"
+_OOM = "the kernel's OOM killer struck {} meanwhile"
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
@@ -225,7 +226,9 @@ class _Supervisor:
         if outcome is Outcome.CRASHED and killed_by:
             self._findings.append(_crash(killed_by, oom_kills))
         elif oom_kills:
-            self._findings.append(f"{_OOM.format(oom_kills)}, maybe one of the command's processes")
+            self._findings.append(
+                f"{_OOM.format(many(oom_kills, 'time'))}, maybe one of the command's processes"
+            )
         if outcome is Outcome.TIMED_OUT:
             telltale = TIMED_OUT_STATUS
         elif outcome is Outcome.INTERRUPTED:
@@ -306,7 +309,7 @@ class _Supervisor:
         named = killed if leftovers else []
         self._findings += [f"left running after the command ended, killed: {n}" for n in named[:20]]
         if len(named) > 20:
-            self._findings.append(f"left running and killed were {len(named) - 20} more processes")
+            self._findings.append(f"left running and killed: {len(named) - 20} more")
         self._findings += [
             f"could not be killed: {_describe(process.pid)}" for process in self._living()
         ]
@@ -487,7 +490,7 @@ def _crash(number: int, oom_kills: int) -> str:
     if number != signal.SIGKILL:
         return f"the command was ended by signal {number} ({name}), which Telltale did not send"
     cause = (
-        f"{_OOM.format(oom_kills)}: out of memory is the likely cause"
+        f"{_OOM.format(many(oom_kills, 'time'))}: out of memory is the likely cause"
         if oom_kills
         else "somebody else sent it; the kernel counted no out-of-memory kill meanwhile"
     )

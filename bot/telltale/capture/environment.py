@@ -44,7 +44,7 @@ def variables_text(environ: Mapping[str, str], redactor: Redactor) -> str:
         (
             "# The command's variables that are known to matter; values are redacted.\n",
             *(f"{name}={_one_line(redactor.value(name, environ[name]))}\n" for name in allowed),
-            f"# {len(others)} more were set; their values are not kept:\n",
+            f"# Set as well, {len(others)}; their values are not kept:\n",
             *(f"# {_one_line(name)}\n" for name in others),
         )
     )

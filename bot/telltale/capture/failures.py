@@ -8,6 +8,7 @@ from pathlib import Path
 from telltale.bundle import FAILURES_LIMIT, TEXT_LIMIT, clip
 from telltale.capture.command import Ended
 from telltale.capture.output import last_bytes
+from telltale.capture.words import many
 from telltale.flaky.signature import name_failure
 from telltale.model import Failure, FailureKind, Outcome, TestOutcome, TestResult
 
@@ -35,7 +36,7 @@ def disagreements(results: Sequence[TestResult] | None, ended: Ended) -> Iterato
         return
     bad = sum(result.outcome.bad for result in results)
     if ended.outcome is Outcome.PASSED and bad:
-        yield f"the command exited with 0 although the report has {bad} failed tests: the report is right or the exit status was lost"
+        yield f"the command exited with 0 although the report has {many(bad, 'failed test')}: the report is right or the exit status was lost"
     if ended.outcome is Outcome.FAILED and not bad:
         yield f"the command exited with {ended.exit_code} although no test of the report failed"
     if ended.outcome is Outcome.PASSED and any(

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from telltale.bundle import MANIFEST
 from telltale.capture import junit
 from telltale.capture.nodeids import NodeIds
+from telltale.capture.words import many
 from telltale.model import TestOutcome, TestResult
 
 JUNIT = "artifacts/junit.xml"
@@ -98,10 +99,10 @@ def _result(case: junit.Case, nodeids: NodeIds) -> TestResult:
 def _say(name: str, report: junit.Report, results: Sequence[TestResult]) -> Iterator[str]:
     count = len(report.cases)
     if report.problem:
-        yield f"{name} could not be read to its end ({report.problem}): {count} tests were read"
+        yield f"{name} could not be read to its end ({report.problem}): {many(count, 'test')} read"
     rerun = sum(case.rerun for case in report.cases)
     if rerun:
-        yield f"{name}: {rerun} tests passed only when they were run again"
+        yield f"{name}: {many(rerun, 'test')} passed only when run again"
     if any(result.outcome is TestOutcome.INTERRUPTED for result in results[len(results) - count :]):
         yield f"{name}: a test had started and has no result: the run was interrupted in it"
 

@@ -14,6 +14,7 @@ from telltale.capture.command import Ended
 from telltale.capture.recording import Plan, Recording
 from telltale.capture.reports import Stamp
 from telltale.capture.signals import Signals
+from telltale.capture.words import many
 from telltale.errors import UsageError
 from telltale.model import BundleKind, Outcome, TestResult
 from telltale.options import Invocation
@@ -147,7 +148,7 @@ def tell(recording: Recording, ended: Ended, invocation: Invocation) -> None:
     )
     path = recording.folder / "analysis/summary.md"
     gha.add_summary(environ, path.read_text(encoding="ascii"))
-    tests = f", {counts.total} tests" if counts else ""
+    tests = f", {many(counts.total, 'test')}" if counts else ""
     print(
         f"telltale: {evidence.outcome.value} in {summary.duration(ended.elapsed_s)}{tests};"
         f" bundle: {recording.folder}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from telltale import bundle
+from telltale.capture.words import many
 from telltale.errors import BundleError
 from telltale.options import Invocation
 
@@ -18,5 +19,5 @@ def run(invocation: Invocation) -> int:
     for problem in problems:
         print(problem)
     if not problems:
-        print(f"{len(folders)} bundles are complete.")
+        print(f"{many(len(folders), 'complete bundle')}.")
     return 1 if problems else 0
