@@ -57,20 +57,29 @@ def name(*, test: str, text: str) -> Name:
     lines = _lines(text)
     kind, what, message, frame = _diagnose(test, lines)
     where = _where(frame)
-    if not where and (not message or kind in {"assertion", "crash_signal", "test_timeout"}):
+    if not where and (kind in _MUTE or (kind != "oom" and not _says_something(message))):
         # Nothing else tells two of them apart; parameters are variants of one test.
         where = "in " + re.split(r"::|/", test.split("[", 1)[0])[-1] if test else ""
-    template = " ".join(filter(None, (f"{what}:" if message else what, message, where)))
+    template = " ".join(filter(None, (f"{what}:" if what and message else what, message, where)))
     digest = hashlib.sha256(template.encode("utf-8", "replace")).hexdigest()[:16]
     return Name(f"{VERSION}:{digest}", kind, template)
+
+
+_MUTE = {"crash_signal", "test_timeout"}
+"""Kinds whose message says nothing beyond the kind."""
+
+
+def _says_something(message: str) -> bool:
+    words = re.findall(r"[A-Za-z]{2,}", re.sub(r"<\w+>|^assert\b", " ", message))
+    return len(words) >= 2 or bool(re.search(r"'[^'<]{2,}'", message))
 
 
 # --- the text, freed of what the log added -----------------------------------------------------
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_TIME = r"(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]? ?)?"
 _PREFIX = re.compile(
-    r"^(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]? ?)?"
-    r"(?:\[rank ?\d+\]: ?|\[\d+,\d+\]<std(?:err|out)>: ?)?(?:##\[error\])?"
+    rf"^{_TIME}(?:\[rank ?\d+\]: ?|\[\d+,\d+\]<std(?:err|out)>: ?)?{_TIME}(?:##\[error\])?"
 )
 _GROUP = re.compile(r"^\s*(?:\|\s|\+-|\+\s)")
 
@@ -229,7 +238,10 @@ def _signal(lines: list[str]) -> str:
 
 
 _LOUD = re.compile(r"\b(?:ERROR|FATAL|CRITICAL|[Ee]rror|[Ff]ail(?:ed|ure)|panic|abort)\b")
-_LEVEL = re.compile(r"^(?:\S+ )?[\[(]?(?:ERROR|FATAL|CRITICAL|E)\b[\])]?(?:[:\s]+[\w.]+:)?[:\s-]*")
+_LEVEL = re.compile(
+    # Up to the level, with the logger's or the file's name on either side of it.
+    r"^[^'\"]{0,60}?\b(?:ERROR|FATAL|CRITICAL)\b[\])]?[\s:|-]*(?:[\w./]+:(?:\d+\b:?)? ?)?"
+)
 
 
 def _loudest(said: list[str]) -> str:
@@ -394,12 +406,10 @@ def _native_thrown(lines: list[str]) -> Thrown | None:
 
 _FOREIGN = re.compile(
     r"[/\\](?:site|dist)-packages[/\\]|[/\\]lib(?:64)?[/\\]python\d|[/\\]Lib[/\\]"
-    r"|[/\\]pypy\d[^/\\]*[/\\]|^<|[/\\]_pytest[/\\]|[/\\]telltale[/\\]capture[/\\]",
+    r"|[/\\]pypy\d[^/\\]*[/\\]|^<|[/\\]_pytest[/\\]|[/\\]telltale[/\\]capture[/\\]|[/\\]telltale_stress[/\\]",
 )
-_THREAD = re.compile(
-    r"^(?:~+ Stack of (?P<name>\S+)|(?P<current>Current thread)|Thread) "
-    r".*(?:~|(?P<newest>\(most recent call first\):?)|:)$"
-)
+_THREAD = re.compile(r"^(?:~+ Stack of (?P<name>\S+)|(?P<current>Current thread)|Thread) .*[~:]$")
+_NEWEST_FIRST = "(most recent call first)"
 
 
 def _blame(frames: list[Frame]) -> Frame | None:
@@ -418,7 +428,7 @@ def _stuck(lines: list[str]) -> Frame | None:
         native = _NATIVE.match(line)
         if thread:
             ours = bool(thread["current"]) or thread["name"] == "MainThread"
-            stacks.append((ours, bool(thread["newest"]), []))
+            stacks.append((ours, _NEWEST_FIRST in line, []))
         elif native and stacks:
             frame = Frame(native["path"], native["function"] or "", _next(lines, at))
             stacks[-1][2].append(frame)

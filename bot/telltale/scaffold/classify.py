@@ -15,7 +15,8 @@ AMPLIFIERS: Mapping[str, str] = {
 }
 """In words; `stress/amplifiers.py` does them."""
 
-_STATE = ("order", "fresh", "repeat", "shuffle", "parallel")
+# `repeat` starts fresh processes too: `fresh` adds hash seeds to what it finds.
+_STATE = ("order", "repeat", "fresh", "shuffle", "parallel")
 _TIMING = ("repeat", "fresh", "parallel", "order", "shuffle")
 _SHARED = ("parallel", "repeat", "fresh", "order", "shuffle")
 

@@ -96,11 +96,14 @@ def find_pytest(argv: Sequence[str], nodeids: Sequence[str]) -> PytestCommand | 
         return _command(argv, nodeids)
     found: PytestCommand | None = None
     cwd, steps = ".", []
+    exported: dict[str, str] = {}
     for words, text in _simple_commands(script):
-        env, rest = _assignments(words)
+        env, rest = _assignments(words[1:] if words[0] == "export" else words)
         command = _command(rest, nodeids) if found is None else None
         if command is not None:
-            found = replace(command, cwd=cwd, env=env)
+            found = replace(command, cwd=cwd, env={**exported, **env})
+        elif words[0] == "export" and not rest and found is None:
+            exported.update(env)
         elif words[:1] == ["cd"] and len(words) == 2 and found is None and "$" not in words[1]:
             cwd = posixpath.normpath(posixpath.join(cwd, words[1]))
         else:

@@ -24,7 +24,8 @@ _OF_THE_MACHINE = re.compile(
     r"|GLIBC_TUNABLES|CC|CXX|(?:C|CXX|LD|RUST|MAKE|GO)FLAGS|RUST_.*|GOMAXPROCS|NODE_ENV"
     r"|(?:UV|PIP|TOX|NOX|COVERAGE|SLURM|NVIDIA|NV)_.*)$"
 )
-_PATHS = ("PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_FOLDER = re.compile(r"(?:^|:)[/~]")
+_A_PATH = "names a place of that machine: set it yourself if it matters"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +63,9 @@ def choose(
         reason = _reason(name, value, critical=critical)
         if not reason:
             found.append(Variable(name=name, value=value, critical=critical))
-        elif critical or name in _PATHS:
-            missing.append(Missing(what=f"variable {name}", done=reason))
+        elif critical or reason == _A_PATH:
+            shown = f"{name}={value[:200]}" if reason == _A_PATH else name
+            missing.append(Missing(what=shown, done=reason))
     return tuple(found), tuple(missing)
 
 
@@ -77,6 +79,4 @@ def _reason(name: str, value: str, *, critical: bool) -> str:
         return "its value was never recorded, as it may be a secret: set it yourself if it matters"
     if not critical and _OF_THE_MACHINE.match(name):
         return "describes that machine: this machine's own is used"
-    if not critical and name in _PATHS and re.search(r"(?:^|:)[/~]", value):
-        return f"names folders of that machine ({value[:200]}): set it yourself if it matters"
-    return ""
+    return _A_PATH if not critical and _FOLDER.search(value) else ""

@@ -244,10 +244,10 @@ def _original(request: Request) -> str:
         f"kind:      {failure.kind.value}",
         f"signature: {failure.signature}",
     ]
-    parts = ["\n".join(head), failure.text or failure.message]
+    parts = ["\n".join(head), redacted((failure.text or failure.message)[:TEXT_LIMIT])]
     if request.log:
-        parts.append(f"--- the end of the run's log ---\n\n{request.log}")
-    return redacted("\n\n".join(parts)[:TEXT_LIMIT]) + "\n"
+        parts.append(f"--- the end of the run's log ---\n\n{redacted(request.log)}")
+    return "\n\n".join(parts) + "\n"
 
 
 def _earlier_results(folder: Path, signature: str) -> list[Any]:

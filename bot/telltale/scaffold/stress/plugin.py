@@ -125,6 +125,11 @@ def _clone(item: Any) -> Any:
     clone = copy.copy(item)
     clone.user_properties = []
     clone._report_sections = []  # noqa: SLF001
+    # Bound to the first item's instance of the test class, which a second test never is.
+    bound = getattr(vars(item).get("_obj"), "__self__", None)
+    if getattr(item, "cls", None) is not None and isinstance(bound, item.cls):
+        vars(clone).pop("_obj")
+        vars(clone).pop("_instance", None)
     if hasattr(clone, "_initrequest"):
         clone._initrequest()  # noqa: SLF001
     return clone

@@ -78,6 +78,8 @@ class Search:
         slice_s = FIRST_SLICE_S
         while waiting and not self._done():
             for amplifier in list(waiting):
+                if self._done():
+                    break
                 end = time.monotonic() + slice_s
                 tries = 0
                 while not self._done() and (not tries or time.monotonic() < end):
