@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telltale import bundle, cli
@@ -80,6 +80,7 @@ def test_a_name_becomes_one_part_of_a_path(name: str, safe: str) -> None:
     assert bundle.path_safe(name) == safe
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_no_name_leaves_its_folder(name: str) -> None:
     safe = bundle.path_safe(name)
@@ -162,6 +163,7 @@ evidences = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(evidence=evidences)
 def test_what_is_written_is_what_is_read(
     evidence: Evidence, tmp_path_factory: pytest.TempPathFactory
@@ -282,6 +284,7 @@ def test_however_much_failed_the_tests_can_be_read(
     assert (len(found[0].text), len(found[-1].text)) == (100_000, 500)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300), st.integers(0, 200))
 def test_clipping_keeps_the_limit(text: str, limit: int) -> None:
     clipped = bundle.clip(text, limit)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telltale import gha
@@ -56,6 +56,7 @@ def test_of_the_environment_only_what_matters_is_kept() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(min_size=1), st.text(min_size=1)))
 def test_every_variable_is_one_line(environ: dict[str, str]) -> None:
     lines = environment.variables_text(environ, PLAIN).split("\n")
@@ -226,6 +227,7 @@ def test_the_fingerprint_is_that_of_its_parts_in_any_order() -> None:
     assert re.fullmatch("[0-9a-f]{16}", host.fingerprint(parts))
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.text(max_size=5), st.text(max_size=5)),
     st.dictionaries(st.text(max_size=5), st.text(max_size=5)),

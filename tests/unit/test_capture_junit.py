@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telltale.capture import junit
@@ -279,6 +279,7 @@ texts = st.text(
 )
 
 
+@settings(deadline=None)
 @given(texts, texts, texts)
 def test_merging_keeps_every_character(
     tmp_path_factory: pytest.TempPathFactory, name: str, message: str, text: str
@@ -295,6 +296,7 @@ def test_merging_keeps_every_character(
     assert contents(folder / "two.xml")[0][1] == name
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 2000))
 def test_no_damage_raises(tmp_path_factory: pytest.TempPathFactory, junk: bytes, at: int) -> None:
     original = (DIALECTS / "pytest-xunit1.xml").read_bytes()

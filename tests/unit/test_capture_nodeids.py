@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telltale.capture.nodeids import NodeIds
@@ -94,6 +94,7 @@ def test_an_endless_name_is_cut_and_stays_its_own() -> None:
     assert len(one) == 2015
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(), st.text())
 def test_any_names_make_one_line(classname: str, name: str, file: str) -> None:
     nodeid = NodeIds([Path(__file__).parent]).nodeid(classname, name, file)

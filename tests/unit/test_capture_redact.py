@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telltale.capture.redact import HIDDEN, Redactor, secret_name
@@ -137,6 +137,7 @@ def test_home_folders_and_host_names_are_hidden_as_whole_words() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(min_size=8))
 def test_a_known_secret_never_survives(text: str, secret: str) -> None:
     if secret.isspace() or secret in HIDDEN:
@@ -146,6 +147,7 @@ def test_a_known_secret_never_survives(text: str, secret: str) -> None:
     assert secret not in redactor.text(f"{text}{secret}{text}")
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_redacting_twice_is_redacting_once(text: str) -> None:
     redactor = Redactor({"A_TOKEN": "12345678"}, homes=["/root"], hosts=["gpu-17"])

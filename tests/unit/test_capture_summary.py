@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telltale.capture import shell, summary
@@ -108,6 +108,7 @@ def test_a_run_without_anything_to_tell_is_short() -> None:
 texts = st.text(max_size=60)
 
 
+@settings(deadline=None)
 @given(texts, texts, texts, st.lists(texts, max_size=3))
 def test_no_text_breaks_out_of_its_place(
     nodeid: str, message: str, text: str, findings: list[str]

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telltale.capture.turns import Order, Turns
@@ -20,6 +20,7 @@ lines = st.sampled_from([b"a\n", b"b\n", b"a longer one\n", b"\n"])
 pieces = st.lists(lines | st.just(b"no end"), max_size=6)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.lists(streams, max_size=8), st.tuples(pieces, pieces), st.booleans()),
@@ -57,6 +58,7 @@ def alternating(draw_lines: list[bytes], first: int) -> list[Write]:
     return [((first + index) % 2, line) for index, line in enumerate(draw_lines)]
 
 
+@settings(deadline=None)
 @given(st.lists(lines, max_size=20), streams)
 def test_lines_in_turn_keep_their_order(written: list[bytes], first: int) -> None:
     writes = alternating(written, first)
@@ -65,6 +67,7 @@ def test_lines_in_turn_keep_their_order(written: list[bytes], first: int) -> Non
     assert Order().lay_out(turns, found, quiet=True) == writes
 
 
+@settings(deadline=None)
 @given(st.lists(lines, max_size=20), streams, st.data())
 def test_turns_that_are_told_before_their_bytes_wait_for_them(
     written: list[bytes], first: int, data: st.DataObject
@@ -83,6 +86,7 @@ def test_turns_that_are_told_before_their_bytes_wait_for_them(
     assert laid_out == writes
 
 
+@settings(deadline=None)
 @given(st.lists(lines, min_size=8, max_size=20), streams)
 def test_a_turn_that_is_told_late_is_not_counted_twice(written: list[bytes], first: int) -> None:
     writes = alternating(written, first)
@@ -98,6 +102,7 @@ def test_a_turn_that_is_told_late_is_not_counted_twice(written: list[bytes], fir
     assert laid_out == writes
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 6))
 def test_turns_of_equally_many_lines_keep_their_order(out: int, err: int, turns: int) -> None:
     once = [(0, b"o\n")] * out + [(1, b"e\n")] * err
