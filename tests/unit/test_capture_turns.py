@@ -122,6 +122,12 @@ def test_a_line_that_was_cut_in_two_stays_one() -> None:
     assert laid_out == [(0, b"hel"), (1, b"e\n"), (0, b"lo\n"), (1, b"f\n"), (0, b"next\n")]
 
 
+def test_a_turn_that_was_told_in_two_looks_is_one() -> None:
+    laid_out = Order().lay_out([0, 0, 1, 1, 0], ([b"a\n", b"b\n"], [b"e\n"]), quiet=True)
+
+    assert laid_out == [(0, b"a\n"), (1, b"e\n"), (0, b"b\n")]
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="inotify is Linux's")
 def test_the_kernel_tells_the_turns_of_two_pipes() -> None:
     pipes = [os.pipe(), os.pipe()]
