@@ -644,9 +644,10 @@ def test_a_small_command_is_not_given_our_own_size(run: Runs) -> None:
 def test_a_sample_is_taken_at_once_and_time_and_cpu_only_grow(run: Runs) -> None:
     done = run("i=0; while [ $(wc -l <../bundle/artifacts/samples.csv) -lt 4 ]; do :; done")
 
-    first, *_ = done.samples
-    assert first["elapsed_s"] < 0.05 + first["cpu_s"] + 1
+    first, _, third, *_ = done.samples
     assert first["processes"] >= 1
+    # Every second in the end, but a short run has samples too.
+    assert third["elapsed_s"] < 2
     for key in ("elapsed_s", "cpu_s"):
         values = [row[key] for row in done.samples]
         assert values == sorted(values)

@@ -119,6 +119,19 @@ def test_reruns_are_neither_failures_nor_tests() -> None:
     assert "again" not in cases["sells"].text
 
 
+def test_only_what_is_directly_in_a_test_is_its_failure(tmp_path: Path) -> None:
+    path = tmp_path / "junit.xml"
+    path.write_text(
+        "<testsuite><testcase name='a'><properties><error/></properties></testcase>"
+        "<failure/></testsuite>",
+        encoding="ascii",
+    )
+
+    (case,) = junit.read(path).cases
+
+    assert case.outcome is P
+
+
 def test_output_is_no_failure_text() -> None:
     assert by_name("pytest-xunit2")["test_1"].text == ""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -132,8 +131,3 @@ def _read(path: str) -> bytes:
         return b"".join(parts)
     finally:
         os.close(descriptor)
-
-
-def available() -> bool:
-    """Whether this system has a /proc that tells processes."""
-    return Path("/proc/self/stat").exists()
