@@ -562,6 +562,23 @@ def test_it_works_with_closed_streams(project: Path, tools: Path) -> None:
     assert (folder / "logs/output.log").read_bytes() == b"out\nerr\n"
 
 
+def test_a_full_stderr_does_not_change_the_status(project: Path, tools: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-IS", str(ROOT / "bot/run.py"), "profile-tests"),
+                *("--", "sh", "-c", "exit 3"),
+            ],
+            cwd=project,
+            env={"PATH": str(tools)},
+            stdout=full,
+            stderr=full,
+            check=False,
+        )
+
+    assert done.returncode == 3
+
+
 # Real pytest
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import sys
+import os
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -44,7 +45,7 @@ def run(invocation: Invocation) -> int:
                 recording.finish(tests=results, failures=recording.evidence.failures)
         except Exception as error:  # noqa: BLE001  # the command's status goes first
             message = f"the bundle in {recording.folder} may be incomplete: {error}"
-            print(gha.error_line(message, invocation.environ), file=sys.stderr)
+            say(gha.error_line(message, invocation.environ))
     return ended.status
 
 
@@ -149,8 +150,14 @@ def tell(recording: Recording, ended: Ended, invocation: Invocation) -> None:
     path = recording.folder / "analysis/summary.md"
     gha.add_summary(environ, path.read_text(encoding="ascii"))
     tests = f", {many(counts.total, 'test')}" if counts else ""
-    print(
+    say(
         f"telltale: {evidence.outcome.value} in {summary.duration(ended.elapsed_s)}{tests};"
-        f" bundle: {recording.folder}",
-        file=sys.stderr,
+        f" bundle: {recording.folder}"
     )
+
+
+def say(line: str) -> None:
+    """Print a line to stderr; when nobody can hear it, the command's status matters more."""
+    # Past Python's buffer: what cannot be written must not be tried again at exit.
+    with contextlib.suppress(OSError):
+        os.write(2, f"{line}\n".encode("utf-8", "backslashreplace"))
