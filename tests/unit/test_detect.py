@@ -302,6 +302,17 @@ def test_flaky_exactly_when_some_trusted_code_did_both(
     assert bool(find_flakes(_history(outcomes))) == both
 
 
+def test_of_two_commits_that_prove_it_alike_the_newer_is_named() -> None:
+    history = _history(
+        [("a", True, False), ("a", False, False), ("b", True, False), ("b", False, False)]
+    )
+
+    (one,), (other,) = judge_failures(HEAD, history), judge_failures(HEAD, history[::-1])
+
+    assert one.reason == other.reason
+    assert "failed in 1 of 2 runs of " + record("b", 1).origin.sha[:7] in one.reason
+
+
 @given(OUTCOMES, st.randoms(use_true_random=False))
 def test_the_order_of_the_records_does_not_matter(
     outcomes: list[tuple[str, bool, bool]], shuffle: random.Random

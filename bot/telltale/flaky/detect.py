@@ -159,7 +159,15 @@ class _Evidence:
             and any(one.passed for one in executions)
             and any(one.signature == failure.signature for one in executions)
         ]
-        place, executions = max(both, key=lambda item: (item[0] == here, len(item[1])))
+        # The newest of equals, so that the order of the records does not matter.
+        place, executions = max(
+            both,
+            key=lambda item: (
+                item[0] == here,
+                len(item[1]),
+                max(_when(one.record) for one in item[1]),
+            ),
+        )
         bad = sum(one.signature == failure.signature for one in executions)
         good = sum(one.passed for one in executions)
         runs = len({one.record.id for one in executions})
