@@ -93,7 +93,9 @@ def _content(request: Request) -> _Content:
     return _Content(
         name=failure_name(request),
         request=request,
-        template=naming.name(test=failure.nodeid, text=failure.text or failure.message).template,
+        template=redacted(
+            naming.name(test=failure.nodeid, text=failure.text or failure.message).template
+        ),
         pytest=pytest,
         amplifiers=classify.amplifiers(
             failure.kind, whole_command=pytest is None, before=len(request.before)
@@ -152,7 +154,7 @@ def _files(content: _Content, results: Sequence[Any]) -> dict[str, str]:
             name=content.name,
             module=content.module,
             variables=[
-                {"name": one.name, "quoted": _shell_word(one.value)} for one in content.variables
+                {"name": one.name, "quoted": shell_word(one.value)} for one in content.variables
             ],
         ),
         f"tests/{content.module}.py": _render(
@@ -280,11 +282,27 @@ def _render(template: str, /, **values: Any) -> str:
     return environment.get_template(template).render(values)
 
 
-def _shell_word(value: str) -> str:
-    # The home folder was written as `~` when the run was recorded.
+def shell_word(value: str) -> str:
+    """
+    Return the value as one word of bash: printable ASCII on one line, whatever it holds.
+
+    `~` at its beginning stands for the home folder: so it was recorded.
+    """
     if value == "~" or value.startswith("~/"):
-        return '"$HOME"' + (shlex.quote(value[1:]) if value[1:] else "")
-    return shlex.quote(value)
+        return '"$HOME"' + (shell_word(value[1:]) if value[1:] else "")
+    if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", value):
+        return value
+    return "$'" + "".join(_escaped(byte) for byte in value.encode("utf-8", "surrogateescape")) + "'"
+
+
+def _escaped(byte: int) -> str:
+    char = chr(byte)
+    if char in "\\'":
+        return "\\" + char
+    if char == "\n":
+        return "\\n"
+    # Three octal digits end by themselves, whatever character follows.
+    return char if " " <= char <= "~" else f"\\{byte:03o}"
 
 
 def _line(text: str) -> str:

@@ -133,8 +133,9 @@ def _obstacle(events: list[dict[str, Any]], job: Job, ran: Ran) -> str:
             return "pytest does not collect the test here: was it renamed, or is it another commit?"
     if ran.killed:
         return f"{ran.killed}, and the test had not begun"
-    said = [line for line in _tail(job.log, TAIL).splitlines() if line.strip()]
-    return f"pytest ended with status {ran.status} before the test: {said[-1] if said else ''}"
+    said = [line.strip() for line in _tail(job.log, TAIL).splitlines() if line.strip()]
+    why = [line for line in said if re.search(r"\berror\b:|^ERROR\b|Error:", line)] or said[-1:]
+    return f"pytest ended with status {ran.status} before the test: {' '.join(why[:2])[:300]}"
 
 
 def _events(path: Path) -> Iterator[dict[str, Any]]:
