@@ -59,7 +59,9 @@ def record(
         ),
     ]
     return Record(
-        id=f"{sha}-{day}-{run_id}-{attempt}-{pull_request}-{fingerprint}",
+        id=hashlib.sha256(
+            f"{sha} {day} {run_id} {attempt} {pull_request} {fingerprint}".encode()
+        ).hexdigest()[:32],
         series=SERIES,
         origin=Origin(
             repository="" if local else "octo/app",

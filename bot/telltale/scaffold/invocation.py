@@ -144,9 +144,11 @@ def _assignments(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     rest = list(words)
     if rest[:1] == ["env"]:
         rest = rest[1:]
-    while rest and re.match(r"^[A-Za-z_]\w*=[^$`]*$", rest[0]):
+    while rest and re.match(r"^[A-Za-z_]\w*=", rest[0]):
         name, _, value = rest.pop(0).partition("=")
-        env[name] = value
+        # What the shell computed is not known.
+        if not re.search(r"[$`]", value):
+            env[name] = value
     return env, rest
 
 
@@ -234,6 +236,8 @@ def _option(words: Sequence[str], at: int, nodeids: Sequence[str]) -> tuple[str,
     """Return the option's name, empty for a path, and how many words it takes."""
     word = words[at]
     following = words[at + 1] if at + 1 < len(words) else ""
+    if re.match(r"^-[^0-9]", following):
+        following = ""
     if not word.startswith("-") or word in {"-", "--"}:
         return "", 1
     if not word.startswith("--"):
@@ -247,7 +251,7 @@ def _option(words: Sequence[str], at: int, nodeids: Sequence[str]) -> tuple[str,
     if name in _WITH_VALUE:
         return name, 2
     # An option we do not know: what follows is its value unless it looks like tests.
-    unknown = name not in _DROPPED and not following.startswith("-")
+    unknown = name not in _DROPPED
     return name, 2 if unknown and not _is_path(following, nodeids) else 1
 
 
