@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -299,6 +300,12 @@ Expected equality of these values:
             "interrupted in test_b",
             id="interrupted-at-a-limit",
         ),
+        pytest.param(
+            "/w/conftest.py:3: DeprecationWarning: old\n/usr/lib/python3.11/queue.py:9: ValueError: x",
+            FailureKind.EXCEPTION,
+            "ValueError: x in test_b",
+            id="a-warning-in-passing",
+        ),
         pytest.param("", FailureKind.UNKNOWN, "in test_b", id="nothing-at-all"),
     ],
 )
@@ -416,6 +423,19 @@ def test_a_very_long_text_is_named_by_its_ends() -> None:
     text = "x\n" * 10**6 + CRASH
 
     assert name_failure(test="t", text=text).template == "SIGSEGV in read_header"
+
+
+LONG_ONES = ("a.", "a/", "'/a", "[", "(/", "1-", "x == ", "| ", "\x1b[", "exit ", "tmp", "a:1: ")
+
+
+@pytest.mark.parametrize("piece", LONG_ONES)
+@pytest.mark.parametrize("before", ["E   assert ", "E   X: ", "Exception Group Traceback\n", ""])
+def test_no_text_takes_long(piece: str, before: str) -> None:
+    began = time.process_time()
+
+    name_failure(test="t", text=before + piece * 100_000 + "\nE   ValueError: x")
+
+    assert time.process_time() - began < 5
 
 
 def test_the_verb_answers_line_by_line() -> None:

@@ -24,6 +24,10 @@ MAX_TEXT = 200_000
 """Characters of a failure's text that are looked at; of a longer one, both ends."""
 
 
+MAX_MESSAGE = 2_000
+"""Characters of a message that are looked at; patterns are tried at each of them."""
+
+
 class Name(NamedTuple):
     """What a failure is called."""
 
@@ -97,7 +101,9 @@ def _lines(text: str) -> list[str]:
 
 def _ungroup(line: str) -> str:
     # Exception groups draw a tree with `|` and `+` in front of ordinary tracebacks.
-    while _GROUP.match(line):
+    for _ in range(20):  # groups within groups
+        if not _GROUP.match(line):
+            break
         line = re.sub(r"^\s*[|+](?:-\+)?-* ?", "", line, count=1)
     return line
 
@@ -330,14 +336,14 @@ def _next(lines: list[str], at: int) -> str:
 
 
 def _said(said: list[str], kind: str, frames: list[Frame]) -> Thrown:
-    first = said[0]
+    first = said[0][:MAX_MESSAGE]
     if first.startswith(("File ", "Traceback")):
         # A SyntaxError shows its place first, and another process's traceback all of it.
         last = [line for line in said if _exception(line)]
         first = last[-1] if last else first
     match = _exception(first)
     if match:
-        at = said.index(first)
+        at = said.index(first) if first in said else 0
         return Thrown(_short(match["type"]), _enough(match["message"], said[at + 1 :]), frames)
     if first.startswith("assert "):
         return Thrown("AssertionError", first, frames)
@@ -359,14 +365,14 @@ def _short(kind: str) -> str:
 
 def _enough(message: str | None, following: list[str]) -> str:
     """Return the first line of a message, or as many as it takes to say something."""
-    text = (message or "").strip()
+    text = (message or "").strip()[:MAX_MESSAGE]
     for line in following[:6]:
         words = re.findall(r"[A-Za-z]{3,}", re.sub(r"\S*[/\\@:]\S*", " ", text))
         if len(words) >= 2 and not text.endswith(":"):
             break
         if not line or re.match(r"(?:assert |\+ |- |\? )", line):
             break
-        text = f"{text} {line}".strip()
+        text = f"{text} {line}".strip()[:MAX_MESSAGE]
     return text
 
 
@@ -388,6 +394,8 @@ def _native_thrown(lines: list[str]) -> Thrown | None:
         match = _exception(styled["rest"] if styled else line.strip())
         if match is None or (inside and line.startswith("  ")):
             continue
+        if not inside and match["type"].endswith("Warning"):
+            continue  # printed in passing, not raised
         following = [later.strip() for later in lines[at + 1 : at + 7]]
         thrown = Thrown(
             _short(match["type"]), _enough(match["message"], following), frames if inside else []
@@ -516,7 +524,7 @@ def rename(text: str) -> str:
             names[key] = f"<{label}{sum(1 for known, _ in names if known == label) + 1}>"
         return names[key]
 
-    short = re.sub(r"\s+", " ", text[:2000]).strip()
+    short = re.sub(r"\s+", " ", text[:MAX_MESSAGE]).strip()
     renamed = _VOLATILE.sub(replace, short)
     # How many items a list shows is as volatile as what they are.
     renamed = re.sub(r"<n\d*>(?:, ?<n\d*>){2,}(?:, ?\.\.\.)?", "<numbers>", renamed)
