@@ -120,7 +120,7 @@ def test_command_lines_keep_all_but_their_secrets(argv: list[str], expected: lis
         ("https://user:secret@pypi.example/simple", "https://pypi.example/simple"),
         ("git+ssh://git@github.com/a/b", "git+ssh://github.com/a/b"),
         ("http://tok3n@h:8080/?q=a@b", "http://h:8080/?q=a@b"),
-        ("https://pypi.org/simple", "https://pypi.org/simple"),
+        ("https://mirror.example/simple", "https://mirror.example/simple"),
         ("mail a@b.c", "mail a@b.c"),
     ],
 )

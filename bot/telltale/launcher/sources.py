@@ -16,7 +16,8 @@ from pathlib import Path
 
 from telltale.errors import SetupError
 
-PYPI = "https://pypi.org/simple"
+PYPI = "PyPI"
+"""What pip and uv ask when nobody told them anything else."""
 
 _PIP_ROUTE = frozenset(
     {
