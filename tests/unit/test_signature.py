@@ -113,6 +113,40 @@ def test_what_only_looks_alike_has_another_name(one: str, other: str) -> None:
     assert name_failure(test=test, text=one) != name_failure(test=test, text=other)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(
+            "E   Failed: DID NOT RAISE <class 'ValueError'>",
+            "E   Failed: DID NOT RAISE ValueError",
+            id="pytest-8-and-9",
+        ),
+        pytest.param(
+            ">   def half(n): return n / 0\nE   ZeroDivisionError: division by zero\n\na.py:3: ZeroDivisionError",
+            "a.py:3: in half\n    def half(n): return n / 0\nE   ZeroDivisionError: division by zero",
+            id="a-function-of-one-line",
+        ),
+        pytest.param(
+            "a.py:3: in test_x\n    assert a == b\nE   AssertionError: assert [1, 2] == [1]\nE     Left contains one more item: 2",
+            "a.py:9: in test_y\n    assert a == b\nE   assert [7, 8, 9, 10, ...] == [4]\nE     At index 0 diff: 7 != 4",
+            id="what-explains-an-assertion",
+        ),
+        pytest.param(
+            "E   torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.70 GiB",
+            "E   RuntimeError: CUDA out of memory. Tried to allocate 2.87 GiB (GPU 0; 14.76 GiB)",
+            id="memory-in-two-releases",
+        ),
+        pytest.param(
+            "E   OSError: cannot read '/home/ann/my work/a.bin'",
+            "E   OSError: cannot read '~/b/a.bin'",
+            id="folders-with-spaces-and-homes",
+        ),
+    ],
+)
+def test_wording_of_a_release_is_not_in_the_name(one: str, other: str) -> None:
+    assert name_failure(test="t", text=one) == name_failure(test="t", text=other)
+
+
 CHAIN = """\
 Traceback (most recent call last):
   File "/w/src/app/cache.py", line 4, in get

@@ -306,10 +306,11 @@ def _pytest_thrown(lines: list[str]) -> Thrown | None:
             continue
         if line.startswith(">"):
             source = line[1:].strip()
+            # A function of one line shows its name nowhere else.
+            function = function or _defined(source)
             continue
-        defined = re.match(r"^\s+(?:async )?def (\w+)", line)
-        if defined and not function:
-            function = defined[1]
+        if not function and line.startswith(" ") and _defined(line):
+            function = _defined(line)
             continue
         native = _NATIVE.match(line)
         place = _PLACE.match(line) or _PLACE_ONLY.match(line)
@@ -328,6 +329,11 @@ def _pytest_thrown(lines: list[str]) -> Thrown | None:
     return _said(said, kind, frames) if said else None
 
 
+def _defined(line: str) -> str:
+    match = re.match(r"\s*(?:async )?def (\w+)", line)
+    return match[1] if match else ""
+
+
 def _next(lines: list[str], at: int) -> str:
     following = lines[at + 1] if at + 1 < len(lines) else ""
     if not following.startswith("  ") or following.lstrip().startswith('File "'):
@@ -344,7 +350,7 @@ def _said(said: list[str], kind: str, frames: list[Frame]) -> Thrown:
     match = _exception(first)
     if match:
         at = said.index(first) if first in said else 0
-        return Thrown(_short(match["type"]), _enough(match["message"], said[at + 1 :]), frames)
+        return Thrown(_short(match["type"]), _enough(match, said[at + 1 :]), frames)
     if first.startswith("assert "):
         return Thrown("AssertionError", first, frames)
     return Thrown(_short(kind), first, frames)
@@ -363,9 +369,12 @@ def _short(kind: str) -> str:
     return kind.rpartition(".")[2]
 
 
-def _enough(message: str | None, following: list[str]) -> str:
+def _enough(exception: re.Match[str], following: list[str]) -> str:
     """Return the first line of a message, or as many as it takes to say something."""
-    text = (message or "").strip()[:MAX_MESSAGE]
+    text = (exception["message"] or "").strip()[:MAX_MESSAGE]
+    # What follows an assertion explains its values, in as many lines as there are.
+    if text and exception["type"].endswith("AssertionError"):
+        return text
     for line in following[:6]:
         words = re.findall(r"[A-Za-z]{3,}", re.sub(r"\S*[/\\@:]\S*", " ", text))
         if len(words) >= 2 and not text.endswith(":"):
@@ -397,9 +406,7 @@ def _native_thrown(lines: list[str]) -> Thrown | None:
         if not inside and match["type"].endswith("Warning"):
             continue  # printed in passing, not raised
         following = [later.strip() for later in lines[at + 1 : at + 7]]
-        thrown = Thrown(
-            _short(match["type"]), _enough(match["message"], following), frames if inside else []
-        )
+        thrown = Thrown(_short(match["type"]), _enough(match, following), frames if inside else [])
         if thrown.type.endswith("ExceptionGroup"):
             frames, bare = [], bare or thrown
             continue
@@ -525,6 +532,8 @@ def rename(text: str) -> str:
         return names[key]
 
     short = re.sub(r"\s+", " ", text[:MAX_MESSAGE]).strip()
+    # `<class 'ValueError'>` in one release is `ValueError` in the next.
+    short = re.sub(r"<class '([\w.]+)'>", r"\1", short)
     renamed = _VOLATILE.sub(replace, short)
     # How many items a list shows is as volatile as what they are.
     renamed = re.sub(r"<n\d*>(?:, ?<n\d*>){2,}(?:, ?\.\.\.)?", "<numbers>", renamed)
