@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telltale.capture.nodeids import NodeIds
+from telltale.capture.nodeids import NodeIds, roots
 
 FILES = (
     "test_top.py",
@@ -67,6 +67,21 @@ def test_the_first_folder_that_has_the_file_wins(root: Path, tmp_path: Path) -> 
     assert nodeids.nodeid("unit.test_a", "test_1") == "unit/test_a.py::test_1"
     assert nodeids.nodeid("tests.unit.test_a", "test_1") == "tests/unit/test_a.py::test_1"
     assert root == tmp_path
+
+
+def test_nodeids_are_relative_to_here_the_checkout_or_a_configured_folder(tmp_path: Path) -> None:
+    here = tmp_path / "a/b/c/d"
+    here.mkdir(parents=True)
+    (tmp_path / "a/pytest.ini").touch()
+
+    assert roots(here, None)[:2] == (here, tmp_path / "a")
+    assert roots(here, tmp_path / "a/b")[:4] == (
+        here,
+        tmp_path / "a/b/c",
+        tmp_path / "a/b",
+        tmp_path / "a",
+    )
+    assert roots(here, here)[0] == here
 
 
 @pytest.mark.parametrize(

@@ -586,6 +586,7 @@ def test_pytest_itself_passes_fails_and_hangs(
     profile: Profile, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    (project / "pytest.ini").touch()
     (project / "test_it.py").write_text(
         "import time\n\ndef test_passes(): pass\n\nclass TestIt:\n"
         "    def test_fails(self): assert 1 == 2\n\ndef test_hangs(): time.sleep(1000)\n",

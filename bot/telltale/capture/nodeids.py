@@ -18,6 +18,23 @@ _PIECES_LIMIT = 50
 _LENGTH = 2000
 
 
+_CONFIGURATION = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "setup.py")
+
+
+def roots(cwd: Path, checkout: Path | None) -> tuple[Path, ...]:
+    """
+    Return the folders that nodeids may be relative to, the likeliest first.
+
+    pytest names tests from its rootdir: the working directory or one above it
+    that has a configuration file, mostly within the checkout.
+    """
+    inside = [each for each in cwd.parents if checkout in {each, *each.parents}]
+    configured = [
+        each for each in cwd.parents if any((each / name).is_file() for name in _CONFIGURATION)
+    ]
+    return tuple(dict.fromkeys((cwd, *inside, *configured)))
+
+
 class NodeIds:
     """Looks below some folders, the likeliest first, and remembers what it found."""
 

@@ -20,7 +20,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from telltale import __version__, bundle, gha
-from telltale.capture import environment, host, interpreter, source, stacks, summary, timefile
+from telltale.capture import (
+    environment,
+    host,
+    interpreter,
+    nodeids,
+    source,
+    stacks,
+    summary,
+    timefile,
+)
 from telltale.capture.command import Ended, Start, run_command
 from telltale.capture.interpreter import Interpreter
 from telltale.capture.redact import Redactor
@@ -118,12 +127,7 @@ class Recording:
     @property
     def roots(self) -> tuple[Path, ...]:
         """Folders from which test files may be named, the likeliest first."""
-        top = self._checkout.root
-        here = self.plan.cwd.resolve()
-        if top is None or (top not in here.parents and top != here):
-            return (here,)
-        between = [folder for folder in here.parents if folder == top or top in folder.parents]
-        return (here, *between)
+        return nodeids.roots(self.plan.cwd.resolve(), self._checkout.root)
 
     def attempt(self, what: str, step: Callable[[], T]) -> T | None:
         """Return what the step returns; when it fails, that is a finding and the run goes on."""
