@@ -152,7 +152,8 @@ def test_a_bundle_without_a_readable_manifest_is_refused(tmp_path: Path) -> None
 
 
 def test_texts_are_bounded_and_each_cause_keeps_one(tmp_path: Path) -> None:
-    many = [failed(f"a::t{index}", "E   ValueError: " + "x" * 9_000) for index in range(90)]
+    long = "E   ValueError: too large\n" + "some more of it\n" * 600
+    many = [failed(f"a::t{index}", long) for index in range(90)]
     other = failed("a::last", RACE)
     record = make_record(write_bundle(tmp_path, [*many, other]), on_main(1))
 
