@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-from telltale import history
+from telltale import gha
 from telltale.flaky.detect import find_flakes
 from telltale.flaky.filing import decide
 from telltale.model import Flake
 from telltale.options import Invocation
+from telltale.verbs.bundles import history_of, warn
 
 
 def run(invocation: Invocation) -> int:
     """Load the history, find the flakes, print them."""
-    store = history.open_history(invocation.text("history"), cwd=Path.cwd())
+    store = history_of(invocation, gha.context(invocation.environ))
     flakes = [flake for series in store.series() for flake in find_flakes(store.load(series))]
+    warn(store.problems, invocation)
     if invocation.flag("json"):
         print(json.dumps(to_json(flakes), indent=2))
     else:

@@ -13,7 +13,6 @@ from telltale import gha
 from telltale.capture import shell
 from telltale.errors import HistoryError, TelltaleError, UsageError
 from telltale.forge import Forge, GitHubForge
-from telltale.history import open_history
 from telltale.history.interface import History
 from telltale.model import Comparison, Origin, Record, Series
 from telltale.options import Invocation
@@ -21,6 +20,7 @@ from telltale.report.comments import MARKER
 from telltale.report.data import Job, ReportData
 from telltale.verbs import filing, gather, report_folder
 from telltale.verbs.assess import assess
+from telltale.verbs.bundles import history_of
 from telltale.verbs.filing import Filing
 from telltale.verbs.gather import Found, Gathered
 from telltale.verbs.origin import resolve
@@ -103,14 +103,7 @@ def _gather(setting: Setting, scratch: Path) -> Gathered:
 
 
 def _past(setting: Setting, gathered: Gathered) -> Past:
-    invocation, context = setting.invocation, setting.context
-    history = open_history(
-        invocation.text("history"),
-        cwd=Path.cwd(),
-        remote_url=f"{context.server_url}/{context.repository}.git" if context.inside else "",
-        token=invocation.text("token"),
-        environ=invocation.environ,
-    )
+    history = history_of(setting.invocation, setting.context)
     heads = {found.record.series for found in gathered.bundles}
     try:
         records = {series: history.load(series) for series in sorted(heads)}
