@@ -9,6 +9,7 @@ from pathlib import Path
 from telltale import gha
 from telltale.bundle import path_safe
 from telltale.errors import UsageError
+from telltale.report import escape
 from telltale.report.comments import comment, summary
 from telltale.report.data import ReportData
 from telltale.report.exports import SCHEMA, to_json
@@ -66,7 +67,8 @@ def write(out: Path, data: ReportData, filing: Filing) -> None:
         (out / ISSUES).mkdir(exist_ok=True)
         # On some file systems a colon cannot stand in a name.
         name = plan.signature.replace(":", "-")
-        body = f"# {plan.title}\n\n{plan.body}"
+        # A title is plain text on GitHub; in a file it would be Markdown of a stranger's.
+        body = f"# {escape.prose(plan.title)}\n\n{plan.body}"
         (out / ISSUES / f"{name}.md").write_text(body, encoding="utf-8")
 
 
