@@ -140,14 +140,14 @@ def run_scaffold(
         env={
             **os.environ,
             # A test that does not go as it should must not take five minutes.
-            "TELLTALE_BUDGET": "40",
+            "TELLTALE_BUDGET": "100",
             "PATH": f"{python.parent}:{os.environ['PATH']}",
             "VIRTUAL_ENV": str(python.parent.parent),
             **(env or {}),
         },
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=200,
         check=False,
     )
     return done.returncode, done.stdout + done.stderr

@@ -64,6 +64,13 @@ def test_both_outcomes_on_the_same_code_are_flaky(history: tuple[Record, ...]) -
             id="another-machine",
         ),
         pytest.param(
+            (
+                record("a", 1, fails=BAD, fingerprint=""),
+                record("a", 2, passes=(T,), fingerprint=""),
+            ),
+            id="unknown-machine",
+        ),
+        pytest.param(
             (record("a", 1, fails=BAD, dirty=True), record("a", 2, passes=(T,))),
             id="changed-files",
         ),

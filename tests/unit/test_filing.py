@@ -142,3 +142,7 @@ def test_one_issue_for_one_cause_and_at_most_the_limit() -> None:
     assert len(to_file(flakes, limit=5)) == 2
     assert len(to_file(flakes, limit=1)) == 1
     assert to_file(flakes, limit=0) == ()
+    assert {held.reason for held in decide(flakes, limit=1).held} == {
+        f"has the cause of {T}: one issue",
+        "at most 1 new a report; next time",
+    }

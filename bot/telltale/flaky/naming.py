@@ -213,6 +213,8 @@ def _without_exception(test: str, lines: list[str]) -> tuple[str, str, str, Fram
     signal = _signal(said)
     if signal:
         return "crash_signal", signal, "", None
+    if said[:1] == [AT_ITS_LIMIT]:
+        return "hang_or_device_timeout", "interrupted", "", None
     line = _loudest(said)
     kind = _kind("", line)
     if kind == "exception":
@@ -250,12 +252,18 @@ _LEVEL = re.compile(
 )
 
 
+AT_ITS_LIMIT = "the command was killed at its time limit"
+_OURS = re.compile(r"^the command (?:exited with -?\d+ and named no failed test|was \w+ )")
+"""What Telltale says of a command as a whole; what the command said itself says more."""
+
+
 def _loudest(said: list[str]) -> str:
     # A place alone (`file.cpp:12: Failure`) says nothing without what follows it.
     for at, line in enumerate(said):
         if re.match(r"\S+\.\w+:\d+(?::\d+)?:?(?: Failure| error)?$", line) and said[at + 1 :]:
             return " ".join(said[at + 1 : at + 4])
-    loud = next((line for line in said if _LOUD.search(line)), said[-1] if said else "")
+    theirs = [line for line in said if not _OURS.match(line)] or said
+    loud = next((line for line in theirs if _LOUD.search(line)), theirs[-1] if theirs else "")
     return _LEVEL.sub("", loud, count=1)
 
 

@@ -75,5 +75,6 @@ def hypothesis(kind: FailureKind, *, before: int) -> str:
     """Return what to suspect, in one sentence; nobody has looked at the code."""
     text = f"Suspected from the kind of the failure: {_SUSPECTS[kind]}."
     if before and kind in {FailureKind.ASSERTION, FailureKind.EXCEPTION}:
-        text += f" {before} tests had run before it: one of them may be a polluter."
+        had = "1 test had" if before == 1 else f"{before} tests had"
+        text += f" {had} run before it: a polluter may be among them."
     return text

@@ -72,8 +72,8 @@ def order(turn: int, state: State) -> Plan | None:
         first -= 1
         room -= before[first][1] + 0.001
     names = tuple(str(name) for name, _ in before[first:])
-    which = "all" if not first else "the last"
-    return Plan(what=f"after {which} {len(names)} tests of the recorded order", before=names)
+    which = f"the last {len(names)} tests" if first else "all tests"
+    return Plan(what=f"after {which} of the recorded order", before=names)
 
 
 def shuffle(turn: int, state: State) -> Plan:

@@ -106,15 +106,16 @@ def _outcome(search: Search) -> Result:
             first_hit_s=round(hit.after_s, 1),
         )
     if search.total("other"):
-        said = f"failed in {search.total('other')} of {tries} tries, never with this signature"
+        of = results.count(tries, "try", "tries")
+        said = f"failed in {search.total('other')} of {of}, never with this signature"
         return Result(OTHERWISE, f"{said}: {search.other}", "", 0.0)
     if not tries:
         raise CannotRunError("the budget ended before a single try did: give more with --budget")
     bound = results.percent(results.upper_bound(tries))
-    said = f"not reproduced in {tries} tries with {search.total('executions')} executions"
-    return Result(
-        NOT_REPRODUCED, f"{said}: at 95 % confidence under {bound} of such tries fail", "", 0.0
-    )
+    done = results.count(tries, "try", "tries")
+    executions = results.count(search.total("executions"), "execution", "executions")
+    said = f"not reproduced in {done} with {executions}: at 95 % confidence under {bound} of such tries fail"
+    return Result(NOT_REPRODUCED, said, "", 0.0)
 
 
 def _with_counts(outcome: Result, search: Search) -> Result:

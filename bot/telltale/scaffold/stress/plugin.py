@@ -12,6 +12,7 @@ import copy
 import json
 import os
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,6 @@ NEUTRAL: dict[str, Any] = {
     "tx": [],
     "xmlpath": None,
     "maxfail": 0,
-    "lf": False,
-    "failedfirst": False,
-    "newfirst": False,
     "stepwise": False,
     "stepwise_skip": False,
     "reruns": 0,
@@ -93,7 +91,7 @@ class Stress:
             self.session.shouldstop = "the test failed"
 
     def _write(self, **event: Any) -> None:
-        self.file.write(json.dumps(event) + "\n")
+        self.file.write(json.dumps({"at": time.monotonic(), **event}) + "\n")
         self.file.flush()
 
 

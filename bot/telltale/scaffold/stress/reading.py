@@ -34,6 +34,8 @@ class Verdict(NamedTuple):
     executions: int
     """How often the test ran to its end or died."""
     signature: str = ""
+    seconds: float = 0.0
+    """What the finished executions took together."""
 
 
 def judge_tests(spec: dict[str, Any], job: Job, ran: Ran, name: Namer) -> Verdict:
@@ -58,7 +60,17 @@ def judge_tests(spec: dict[str, Any], job: Job, ran: Ran, name: Namer) -> Verdic
     skipped = [event["text"] for event in ours if event["outcome"] == "skipped"]
     if len(skipped) == finished and skipped:
         return Verdict("blocked", f"the test is skipped here: {_line(skipped[0])}", 0)
-    return Verdict("passed", "", finished)
+    return Verdict("passed", "", finished, seconds=_spent(events))
+
+
+def _spent(events: list[dict[str, Any]]) -> float:
+    began = spent = 0.0
+    for event in events:
+        if event["event"] == "start" and event["target"]:
+            began = event["at"]
+        elif event["event"] == "finish" and event["target"]:
+            spent += event["at"] - began
+    return spent
 
 
 def judge_command(spec: dict[str, Any], job: Job, ran: Ran, name: Namer) -> Verdict:
@@ -68,7 +80,7 @@ def judge_command(spec: dict[str, Any], job: Job, ran: Ran, name: Namer) -> Verd
     if ran.killed == OUT_OF_TIME:
         return Verdict("unfinished", "", 0)
     if ran.status == 0 and not ran.killed:
-        return Verdict("passed", "", 1)
+        return Verdict("passed", "", 1, seconds=ran.seconds)
     verdict = _named(spec, _last_words(job, ran), executions=1, name=name)
     wanted = spec["exit_code"]
     # Many logs end alike; a command that says nothing has its exit status alone.

@@ -66,12 +66,18 @@ def percent(rate: float) -> str:
     return f"{100 * rate:.2g} %" if rate < 0.0995 else f"{100 * rate:.0f} %"
 
 
+def count(number: int, one: str, many: str) -> str:
+    """Return a number of things: `1 try`, `2 tries`."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def rate_in_words(hits: int, tries: int) -> str:
     """Say how often it fails, with the interval."""
     low, high = wilson(hits, tries)
     interval = f"95 % interval {percent(low)} to {percent(high)}"
     always = "every time: " if hits == tries and tries >= 5 else ""
-    return f"{always}{hits} of {tries} tries, {percent(hits / tries)}, {interval}"
+    of = count(tries, "try", "tries")
+    return f"{always}{hits} of {of}, {percent(hits / tries)}, {interval}"
 
 
 def record(folder: Path, spec: dict[str, Any], result: Result) -> None:

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from .amplifiers import AMPLIFIERS, START_S, Plan, State
 from .knobs import Knobs
 from .reading import Namer, Verdict, judge_command, judge_tests
+from .results import count
 from .spec import CannotRunError, Code
 from .tries import Job, Limits, Ran, run_together
 
@@ -32,6 +33,8 @@ RESERVE_S = 2.0
 """Of the budget: for killing, reading and writing."""
 LONGEST_OWN_LIMIT_S = 60.0
 """A test's own limit beyond this is not waited for: a hang shows itself by its silence."""
+STARTING_S = 120.0
+"""Without a sign of life before the tests begin."""
 HANGS = ("test_timeout", "hang_or_device_timeout")
 DROPPED = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION", "PYTEST_ADDOPTS", "PYTEST_DEBUG_TEMPROOT")
 DROPPED_PREFIXES = ("TELLTALE_", "PYTEST_XDIST_")
@@ -99,13 +102,13 @@ class Search:
 
     def total(self, what: str) -> int:
         """Return a count over all amplifiers: `tries`, `same`, `other`, `executions`."""
-        return sum(count[what] for count in self.counts.values())
+        return sum(counts[what] for counts in self.counts.values())
 
     def _measure(self, hit: Hit, turn: int) -> None:
         """Go on with what reproduced it: the rate is counted after the first hit, without bias."""
         while not self._out_of_time() and not self._enough(self.rate["tries"]):
-            turn += 1
             seed = self.knobs.seed + turn
+            turn += 1
             plan = hit.plan._replace(
                 hash_seed=None if hit.plan.hash_seed is None else seed,
                 shuffle=None if hit.plan.shuffle is None else seed,
@@ -154,14 +157,14 @@ class Search:
     def _count(
         self, amplifier: str, plan: Plan, jobs: list[Job], verdicts: list[Verdict], took: float
     ) -> None:
-        count = self.counts.setdefault(amplifier, Counter())
-        count["seconds"] += round(took * 1000)
+        counts = self.counts.setdefault(amplifier, Counter())
+        counts["seconds"] += round(took * 1000)
         for job, verdict in zip(jobs, verdicts):  # noqa: B905
             if verdict.result == "unfinished":
                 continue
-            count["tries"] += verdict.result != "blocked"
-            count[verdict.result] += 1
-            count["executions"] += verdict.executions
+            counts["tries"] += verdict.result != "blocked"
+            counts[verdict.result] += 1
+            counts["executions"] += verdict.executions
             if verdict.result == "same" and self.hit is None:
                 after = time.monotonic() - self.started
                 self.hit = Hit(amplifier, plan, job.log, after, verdict.said)
@@ -170,10 +173,11 @@ class Search:
         blocked = [verdict.said for verdict in verdicts if verdict.result == "blocked"]
         if blocked and not self.total("tries"):
             raise CannotRunError(blocked[0])
-        if plan.parallel == 1 and plan.copies > 1 and verdicts[0].result == "passed":
-            self.test_s = max(0.0005, (took - self.start_s) / plan.copies)
-        elif plan == Plan(what=plan.what, hash_seed=plan.hash_seed):
-            self.start_s = max(0.05, took - self.test_s)
+        first = verdicts[0]
+        if plan.parallel == 1 and first.result == "passed" and first.executions:
+            self.test_s = max(0.0005, first.seconds / first.executions)
+            if not plan.before and plan.shuffle is None:
+                self.start_s = max(0.05, took - first.seconds)
 
     def _limits(self, plan: Plan) -> Limits:
         before = dict(self.spec["before"])
@@ -181,13 +185,19 @@ class Search:
         expected += sum(before.get(name, 0.0) for name in plan.before)
         # Copies side by side share the processors.
         expected *= max(1.0, plan.parallel / (os.cpu_count() or 1))
-        limit = self.knobs.timeout_s or max(60.0, 10 * expected)
+        limit = self.knobs.timeout_s or max(STARTING_S, 10 * expected)
         silence = max(self.knobs.silence_s, 3 * self.test_s)
         own = self._own_limit()
         if own:
             # The failure is that this limit was reached: ours must not come first.
             limit, silence = max(limit, own + 5), max(silence, own + 5)
-        return Limits(limit_s=limit, silence_s=silence, deadline=self.deadline)
+        return Limits(
+            limit_s=limit,
+            silence_s=silence,
+            # Large packages are silent for long while they are imported.
+            starting_s=max(silence, STARTING_S) if self.code.nodeid else silence,
+            deadline=self.deadline,
+        )
 
     def _own_limit(self) -> float:
         """Return the limit that ended the original, 0 when there was none that fits the budget."""
@@ -250,12 +260,13 @@ class Search:
         return [os.path.realpath(str(self.code.base / file)), rest]
 
     def _tell(self, amplifier: str) -> None:
-        count = self.counts.get(amplifier)
-        if count:
+        counts = self.counts.get(amplifier)
+        if counts:
+            tries = count(counts["tries"], "try", "tries")
+            executions = count(counts["executions"], "execution", "executions")
             _say(
-                f"[{time.monotonic() - self.started:6.1f} s] {amplifier}: {count['tries']} tries,"
-                f" {count['executions']} executions, {count['same']} with the signature,"
-                f" {count['other']} otherwise"
+                f"[{time.monotonic() - self.started:6.1f} s] {amplifier}: {tries}, {executions},"
+                f" {counts['same']} with the signature, {counts['other']} otherwise"
             )
 
 

@@ -91,6 +91,8 @@ class Limits(NamedTuple):
     """Since its start."""
     silence_s: float
     """Without output or progress of the tests."""
+    starting_s: float
+    """The same before the tests have begun to report."""
     deadline: float
     """By the monotonic clock: the end of the budget, which is nobody's failure."""
 
@@ -146,8 +148,9 @@ def _watch(watched: list[_Watched], limits: Limits, *, interrupt: bool) -> None:
 def _reason(one: _Watched, now: float, limits: Limits) -> str:
     if now > limits.deadline:
         return OUT_OF_TIME
-    if one.silent_for(now) > limits.silence_s:
-        return f"silent for {limits.silence_s:.0f} s"
+    silence_s = limits.silence_s if _size(one.job.reports) else limits.starting_s
+    if one.silent_for(now) > silence_s:
+        return f"silent for {silence_s:.0f} s"
     if now - one.started > limits.limit_s:
         return f"not done after {limits.limit_s:.0f} s"
     return f"more than {LARGEST_LOG} bytes of output" if one.too_loud() else ""
