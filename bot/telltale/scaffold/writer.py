@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from telltale.capture.redact import Redactor
 from telltale.errors import ScaffoldError
 from telltale.flaky import naming
+from telltale.model import Failure
 from telltale.scaffold import classify, variables
 from telltale.scaffold.invocation import PytestCommand, find_pytest
 from telltale.scaffold.request import Request, redacted
@@ -93,9 +94,7 @@ def _content(request: Request) -> _Content:
     return _Content(
         name=failure_name(request),
         request=request,
-        template=redacted(
-            naming.name(test=failure.nodeid, text=failure.text or failure.message).template
-        ),
+        template=redacted(_template(failure)),
         pytest=pytest,
         amplifiers=classify.amplifiers(
             failure.kind, whole_command=pytest is None, before=len(request.before)
@@ -103,6 +102,14 @@ def _content(request: Request) -> _Content:
         variables=chosen,
         missing=(*missing, *_differences(request, pytest)),
     )
+
+
+def _template(failure: Failure) -> str:
+    """Return what the signature is a hash of; of a whole command, what was said of it counts too."""
+    texts = (failure.text or failure.message, f"{failure.message}\n{failure.text}")
+    names = [naming.name(test=failure.nodeid, text=text) for text in texts]
+    fitting = (name.template for name in names if name.signature == failure.signature)
+    return next(fitting, names[0].template)
 
 
 def _pytest(request: Request) -> PytestCommand | None:
