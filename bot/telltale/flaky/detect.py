@@ -97,10 +97,10 @@ class _Evidence:
         self.head = head
         self.flakes = find_flakes([*mine, head])
         self.places = _by_place(_executions([*mine, head]))
-        local = _local(head)
+        local = head.origin.local
         # Newest first. What runs at a terminal is compared with what ran there before.
         self.baseline = sorted(
-            (record for record in mine if record.origin.trusted or (local and _local(record))),
+            (record for record in mine if record.origin.trusted or (local and record.origin.local)),
             key=_when,
             reverse=True,
         )
@@ -302,10 +302,6 @@ def _name(flake: Flake) -> _FlakeName:
 
 def _fails(here: Sequence[_Execution], signature: str) -> bool:
     return all(not one.passed for one in here) and any(one.signature == signature for one in here)
-
-
-def _local(record: Record) -> bool:
-    return record.origin.run_id is None and not record.origin.event
 
 
 def _when(record: Record) -> tuple[str, int, str]:
