@@ -32,6 +32,7 @@ from telltale.model import (
     TestOutcome,
     TestResult,
 )
+from tests.support import ROOT
 from tests.unit.history_records import UNIT, on_main
 
 START = datetime(2026, 11, 22, 10, 15, 16, tzinfo=timezone.utc)
@@ -132,6 +133,23 @@ def test_a_failure_of_the_run_itself_is_kept(tmp_path: Path) -> None:
     folder = write_bundle(tmp_path, [passed("a::b"), failed("a::c")], failures=(crash,))
 
     assert [failure.nodeid for failure in make_record(folder, on_main(1)).failures] == ["a::c", ""]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param("echo loading the model; kill -9 $$", id="killed"),
+        pytest.param("echo 'make: *** [all] Error 2'; exit 2", id="failed"),
+    ],
+)
+def test_a_run_has_one_name_in_its_bundle_and_in_the_history(tmp_path: Path, command: str) -> None:
+    run = [sys.executable, "-IS", str(ROOT / "bot/run.py"), "profile-tests", "--out", str(tmp_path)]
+    subprocess.run([*run, "--", "sh", "-c", command], cwd=tmp_path, check=False)
+    (folder,) = bundle.find([tmp_path])
+    (said,) = bundle.read_manifest(folder).failures
+    (kept,) = make_record(folder, on_main(1)).failures
+
+    assert (kept.signature, kept.kind) == (said.signature, said.kind)
 
 
 def test_a_test_report_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:

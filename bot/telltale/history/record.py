@@ -125,11 +125,7 @@ def _failures(
     # The manifest's further failures: of the run itself, or of tests that the
     # report could not name because the run was stopped in them.
     seen = {failure.nodeid for failure in failures}
-    failures += [
-        _named(failure.nodeid, failure.message, failure.text)
-        for failure in claimed
-        if failure.nodeid not in seen
-    ]
+    failures += [_of_the_run(failure) for failure in claimed if failure.nodeid not in seen]
     return failures, signatures
 
 
@@ -142,6 +138,13 @@ def _named(nodeid: str, message: str, text: str) -> Failure:
         message=bundle.clip(message, codec.MAX_MESSAGE),
         text=text,
     )
+
+
+def _of_the_run(failure: Failure) -> Failure:
+    # Its text is the end of a log; the message says how the run ended, which capture knows
+    # and the log does not. The name is made of both there, and so it must be here.
+    named = _named(failure.nodeid, failure.message, f"{failure.message}\n{failure.text}")
+    return replace(named, kind=failure.kind, text=failure.text)
 
 
 def _with_bounded_texts(failures: Sequence[Failure]) -> tuple[Failure, ...]:
