@@ -162,12 +162,18 @@ VERBS: Mapping[str, Verb] = {
         options=(NODEID, OUT),
     ),
     "reproduce": Verb(
-        help="Run a scaffold and say how often it fails.",
+        help="Run a scaffold and say whether, or how often, it fails.",
         half="bot",
         module="reproduce",
         arguments="SCAFFOLD",
         options=(
             Option(name="budget", help="Seconds to spend.", default="300", metavar="SECONDS"),
+            Option(
+                name="rate",
+                help="Measure how often it fails instead of stopping at the first failure.",
+                default="false",
+                flag=True,
+            ),
             Option(
                 name="source",
                 help="Checkout of the code under test; the current folder by default.",

@@ -1,4 +1,4 @@
-"""`telltale reproduce`: run a scaffold and say how often it fails."""
+"""`telltale reproduce`: run a scaffold and say whether, or how often, it fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def run(invocation: Invocation) -> int:
         raise UsageError(f"--source: there is no folder {source}")
     budget_s = invocation.seconds("budget") or BUDGET_S
     with gha.group(f"run_test.sh of {folder.name}", invocation.environ):
-        result = scaffold.reproduce(folder, source=source, budget_s=budget_s)
+        result = scaffold.reproduce(
+            folder, source=source, budget_s=budget_s, rate=invocation.flag("rate")
+        )
     gha.set_outputs(
         invocation.environ,
         exit_status=str(result.exit_status),
