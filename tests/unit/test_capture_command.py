@@ -352,6 +352,7 @@ signal.pause()
     [
         pytest.param("{}; exit 1", id="shell"),
         pytest.param("timeout 1000 {}; exit 1", id="timeout"),
+        pytest.param("exec timeout 1000 {}", id="timeout-alone"),
         pytest.param("set -m; {} & wait; exit 1", id="job-control"),
     ],
 )

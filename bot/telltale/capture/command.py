@@ -285,15 +285,24 @@ class _Supervisor:
         return self._ended or self._signals.times > seen
 
     def _send(self, number: int) -> None:
-        """Send a signal to the command as a terminal's Ctrl-C would: to its whole group."""
-        # Not to the command alone: a shell would wait for what it runs, which knows nothing,
-        # and the workers of pytest-xdist keep their controller waiting for six seconds.
-        _kill_group(self._main, number)
-        # timeout(1) and shells with job control make groups of their own. Their leaders pass it on.
+        """
+        Send a signal to the command as a terminal's Ctrl-C would: to its whole group.
+
+        Not to the command alone: a shell would wait for what it runs, which
+        knows nothing, and the workers of pytest-xdist keep their controller
+        waiting for six seconds.
+        """
         members = [each for each in self._living() if each.session == self._main]
-        pids = {each.pid for each in members}
-        for group in {each.group for each in members} - {self._main}:
-            (_kill if group in pids else _kill_group)(group, number)
+        if not members:
+            _kill_group(self._main, number)
+        # timeout(1) passes signals on, so that the tests would get them twice and give up tidying.
+        parents = {each.ppid for each in members}
+        relays = {each.pid for each in members if each.name == "timeout" and each.pid in parents}
+        # Shells with job control make groups of their own; the leaders answer for them.
+        led = {each.pid for each in members if each.pid == each.group} - relays - {self._main}
+        for each in members:
+            if each.pid not in relays and (each.group not in led or each.pid in led):
+                _kill(each.pid, number)
 
     def _sweep(self) -> None:
         """
@@ -346,7 +355,8 @@ class _Supervisor:
             if time.monotonic() > end:
                 break
         for pid in frozen:
-            killed.setdefault(pid, _describe(pid))
+            if not tree.is_dead(pid):
+                killed.setdefault(pid, _describe(pid))
             _kill(pid, signal.SIGKILL)
         self._reap()
         return bool(frozen) or self._reaped > reaped

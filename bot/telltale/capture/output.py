@@ -101,11 +101,13 @@ class Output:
         while not quiet and size < _BATCH and time.monotonic() < end:
             found = [self._take(pipe) for pipe in self._pipes]
             # After the bytes: a write shows in the pipe first and in the turns a moment later.
-            turns += self._turns.take()
+            told = self._turns.take()
+            turns += told
             for part, data in zip(parts, found, strict=True):
                 part.append(data)
                 size += len(data)
-            quiet = not any(found)
+            # What was told just now may have been written after we looked.
+            quiet = not any(found) and not told
         self._write(turns, b"".join(parts[0]), b"".join(parts[1]), quiet=quiet)
         self._listen()
         return size > 0
