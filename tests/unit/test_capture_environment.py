@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,29 @@ def test_this_python_lists_its_packages() -> None:
     assert found.packages is not None
     assert "pytest" in found.packages
     assert not found.changed()
+
+
+def test_packages_are_those_that_importlib_metadata_lists(tmp_path: Path) -> None:
+    wheel, egg = tmp_path / "thing-1.0.dist-info", tmp_path / "old-2.0.egg" / "EGG-INFO"
+    for folder, name in ((wheel, "METADATA"), (egg, "PKG-INFO")):
+        folder.mkdir(parents=True)
+        # The description below the empty line may itself speak of names.
+        text = f"Metadata-Version: 2.1\nversion: {len(name)}\nNAME: {name}\n\nName: wrong\n"
+        (folder / name).write_text(text, encoding="utf-8")
+    (tmp_path / "file-3.0.egg-info").write_text("Name: file\nVersion: 3.0\n", encoding="utf-8")
+    (tmp_path / "broken-1.dist-info").mkdir()
+    (tmp_path / "empty-1.egg-info").write_bytes(b"Name: \xff\n")
+    archive = tmp_path / "packed.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("packed-4.0.dist-info/METADATA", "Name: packed\nVersion: 4.0\n")
+    places = (str(tmp_path), str(tmp_path / "old-2.0.egg"), str(archive), *sys.path)
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
+
+    found = interpreter.ask(sys.executable, tmp_path, environ).packages or {}
+
+    here = {each.metadata["Name"]: each.version for each in metadata.distributions()}
+    made = {"METADATA": "8", "PKG-INFO": "8", "file": "3.0", "packed": "4.0"}
+    assert {**here, **made} == dict(found)
 
 
 def test_an_installation_meanwhile_is_noticed(tmp_path: Path) -> None:

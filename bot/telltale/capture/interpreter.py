@@ -19,28 +19,56 @@ _WORDS = 20
 LISTING_S = 20.0
 """Seconds for listing packages; more means a file system that hangs."""
 
-# Runs in the user's interpreter, old ones too; prints one JSON object as its last line.
+# Runs in the user's interpreter, old ones too; prints one JSON object as its last line. Not with
+# importlib.metadata, except for archives: it parses each package's whole description as an e-mail,
+# which takes four times as long as everything else here.
 _LISTING = r"""
 import sys
 if sys.path and sys.path[0] == "":
     del sys.path[0]
 import json, os
-try:
-    from importlib import metadata, util
+
+def described(folder):
+    for path in (os.path.join(folder, "METADATA"), os.path.join(folder, "PKG-INFO"), folder):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                return fields(file)
+        except OSError:
+            pass
+    return None, None
+
+def fields(lines):
     found = {}
-    for each in metadata.distributions():
-        name = each.metadata["Name"]
-        if name:
-            found.setdefault(name, each.version)
-    torch = util.find_spec("torch") is not None
-except Exception:
-    found, torch = None, False
-stamps = {}
+    for line in lines:
+        key, _, value = line.partition(":")
+        found.setdefault(key.lower(), value.strip())
+        if "version" in found and "name" in found or not line.strip():
+            break
+    return found.get("name"), found.get("version")
+
+def installed(place):
+    if os.path.isfile(place):
+        from importlib import metadata
+        return [(one.metadata["Name"], one.version) for one in metadata.distributions(path=[place])]
+    names = os.listdir(place) if os.path.isdir(place) else []
+    ends = (".dist-info", ".egg-info", ".egg")
+    folders = [os.path.join(place, name) for name in sorted(names) if name.endswith(ends)]
+    return [described(os.path.join(one, "EGG-INFO") if one.endswith(".egg") else one) for one in folders]
+
+found, stamps, torch = {}, {}, False
 for path in sys.path:
     try:
         stamps[path] = os.stat(path).st_mtime_ns if os.path.isdir(path) else 0
-    except OSError:
+        for name, version in installed(path):
+            if name and version:
+                found.setdefault(name, version)
+    except Exception:
         pass
+try:
+    from importlib import util
+    torch = util.find_spec("torch") is not None
+except Exception:
+    pass
 print("\n" + json.dumps({"version": "%d.%d.%d" % sys.version_info[:3],
     "implementation": sys.implementation.name, "packages": found, "torch": torch,
     "stamps": stamps}))
