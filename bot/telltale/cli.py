@@ -35,14 +35,14 @@ TOKEN = Option(
 )
 ARTIFACT_NAME = Option(
     name="artifact-name",
-    help="Name of the uploaded artifact; the default is unique by job, name and attempt.",
+    help="Name of the uploaded artifact; the default is unique by job, name, leg of the matrix and attempt.",
 )
 
 PROFILE_TESTS = (
     Option(name="command", help="Command to run, written as in bash."),
     Option(
         name="name",
-        help="Name of this series of runs; give each leg of a matrix its own.",
+        help="Name of this series of runs; the values of the matrix are added unless it holds one.",
         default="tests",
     ),
     Option(
@@ -66,6 +66,30 @@ PROFILE_TESTS = (
     ),
     OUT,
     ARTIFACT_NAME,
+    Option(
+        name="continue-on-failure",
+        help="Let the step succeed though the command failed; the outputs say how it ended.",
+        default="false",
+        flag=True,
+    ),
+    Option(
+        name="require-env",
+        help="What must be set for the figures to count: NAME, NAME=VALUE, or !NAME for unset; one a line.",
+        metavar="NAME[=VALUE]",
+        many=True,
+    ),
+    Option(
+        name="require-flag",
+        help="What the command must say for the figures to count, as --gridsize 3; one a line.",
+        metavar="WORDS",
+        many=True,
+    ),
+    Option(
+        name="require-clean-tree",
+        help="Only figures of unchanged files count: tracked files must be as in the commit.",
+        default="false",
+        flag=True,
+    ),
 )
 
 VERBS: Mapping[str, Verb] = {

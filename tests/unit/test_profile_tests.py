@@ -464,6 +464,7 @@ def test_being_asked_to_stop_early_means_that_the_command_is_not_run(
         ((), {}, "unit-tests-2"),
         (("--name", "py3.12"), {"GITHUB_RUN_ATTEMPT": "3"}, "unit-py3.12-3"),
         (("--artifact-name", "mine"), {}, "mine"),
+        (("--artifact-name", "my own: 1/2"), {}, "my own- 1-2"),
         (("--name", "a/b"), {}, "unit-a-b-b23588-2"),
         (("--name", "a b"), {}, "unit-a-b-b8d4c9-2"),
     ],
@@ -474,6 +475,92 @@ def test_artifacts_are_named_by_job_name_and_attempt(
     done = profile(*argv, "--", "true", **variables)
 
     assert done.outputs["artifact"] == bundle.ARTIFACT_PREFIX + artifact
+
+
+LEG = '{"python": "3.11", "os": "linux"}'
+
+
+@pytest.mark.parametrize(
+    ("name", "matrix", "series"),
+    [
+        ("unit", "", "unit"),
+        ("unit", "null", "unit"),
+        ("unit", "no JSON", "unit"),
+        ("unit", LEG, "unit (3.11, linux)"),
+        ("", LEG, "tests (3.11, linux)"),
+        # The workflow makes its own names: they are not touched, so their history goes on.
+        ("py3.11", LEG, "py3.11"),
+        ("unit on linux", LEG, "unit on linux"),
+        # Not by accident, though.
+        ("py3.11", '{"shard": 3}', "py3.11 (3)"),
+        ("py3.11", '{"shard": 11}', "py3.11 (11)"),
+        ("run-1", '{"shard": 1}', "run-1"),
+        ("windows", '{"os": "win"}', "windows (win)"),
+        ("unit", '{"gpu": false, "n": 2}', "unit (false, 2)"),
+        ("unit", '{"python": "3.11", "args": ["-k", "a"]}', "unit (3.11, 437141)"),
+        ("unit", '{"python": "3.11", "args": ["-k", "b"]}', "unit (3.11, b8458e)"),
+    ],
+)
+def test_the_legs_of_a_matrix_are_series_of_their_own(
+    name: str, matrix: str, series: str, profile: Profile
+) -> None:
+    done = profile("--name", name, "--", "true", TELLTALE_MATRIX=matrix)
+
+    assert done.evidence.name == series
+
+
+def test_the_legs_of_a_matrix_have_artifacts_of_their_own(profile: Profile) -> None:
+    legs = ('{"python": "3.11", "os": "a"}', '{"python": "3.11", "os": "b"}')
+    static = [profile("--", "true", TELLTALE_MATRIX=leg).outputs["artifact"] for leg in legs]
+    made = [
+        profile("--name", "py3.11", "--", "true", TELLTALE_MATRIX=leg).outputs["artifact"]
+        for leg in legs
+    ]
+
+    assert len({*static, *made}) == 4
+    assert static[0].startswith("telltale-evidence-unit-tests-3.11-a-")
+    again = profile("--", "true", TELLTALE_MATRIX=legs[0], GITHUB_RUN_ATTEMPT="3")
+    assert again.outputs["artifact"] == f"{static[0].removesuffix('2')}3"
+
+
+# Going on after a failure
+
+
+@pytest.mark.parametrize(
+    ("command", "outcome", "code"),
+    [
+        ("exit 3", "failed", "3"),
+        ("kill -9 $$", "crashed", "137"),
+        ("sleep 1000", "timed_out", ""),
+    ],
+)
+def test_a_failure_may_be_let_pass(command: str, outcome: str, code: str, profile: Profile) -> None:
+    limit = ("--timeout", "0.5") if outcome == "timed_out" else ()
+    done = profile("--continue-on-failure", *limit, "--", "sh", "-c", command)
+
+    assert done.status == 0
+    assert done.outputs["outcome"] == outcome
+    assert done.outputs["exit-code"] == (code or done.outputs["exit-code"]) != "0"
+    assert "::warning::the command" in done.err
+    assert done.evidence.outcome.value == outcome
+
+
+def test_a_command_that_cannot_be_started_is_never_let_pass(profile: Profile) -> None:
+    assert profile("--continue-on-failure", "--", "no-such-command").status == 127
+
+
+def test_a_mistake_is_never_let_pass(profile: Profile) -> None:
+    done = profile("--continue-on-failure", "--timeout", "soon", "--", "true", whole=False)
+
+    assert done.status == 2
+
+
+def test_the_peak_of_memory_is_an_output(profile: Profile) -> None:
+    done = profile("--", sys.executable, "-c", "b'x' * (200 << 20)")
+
+    peak = int(done.outputs["peak-rss"])
+    assert peak >= 200 << 20
+    assert peak == done.evidence.resources.tree_peak_rss_bytes
 
 
 # The program as a process of its own

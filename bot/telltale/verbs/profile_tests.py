@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -19,18 +18,23 @@ from telltale.capture.words import many
 from telltale.errors import UsageError
 from telltale.model import BundleKind, Outcome, TestResult
 from telltale.options import Invocation
+from telltale.verbs import naming
 
 _DEFAULT_GLOB = "**/*junit*.xml"
+_FORGIVEN = frozenset({Outcome.FAILED, Outcome.CRASHED, Outcome.TIMED_OUT})
+"""What `--continue-on-failure` is about: the command ran. A cancelled job or a typo is not."""
 
 
 def run(invocation: Invocation) -> int:
     """
     Run the command and return its own status: 128+N after signal N, 124 at the time limit.
 
+    With `--continue-on-failure` a command that ran and failed counts as 0.
     What goes wrong in Telltale after the command has started is said on
     stderr and never changes the status.
     """
     plan = read_plan(invocation)
+    forgiving = invocation.flag("continue-on-failure")
     glob = invocation.text("junit") or _DEFAULT_GLOB
     with Signals() as signals:
         recording = Recording(plan, datetime.now(timezone.utc))
@@ -46,6 +50,9 @@ def run(invocation: Invocation) -> int:
         except Exception as error:  # noqa: BLE001  # the command's status goes first
             message = f"the bundle in {recording.folder} may be incomplete: {error}"
             say(gha.error_line(message, invocation.environ))
+    if forgiving and ended.outcome in _FORGIVEN:
+        say(gha.warning_line(f"{forgiven(ended)}; the step goes on", invocation.environ))
+        return 0
     return ended.status
 
 
@@ -62,7 +69,7 @@ def read_plan(invocation: Invocation) -> Plan:
         raise UsageError(f"--working-directory: there is no folder {cwd}")
     return Plan(
         kind=BundleKind.TESTS,
-        name=invocation.text("name") or "tests",
+        name=naming.series_name(invocation.text("name") or "tests", _context(invocation).matrix),
         argv=invocation.command or shell.argv(text),
         cwd=cwd.absolute(),
         out=invocation.path("out"),
@@ -77,25 +84,18 @@ def announce(recording: Recording, invocation: Invocation) -> None:
     gha.set_outputs(
         invocation.environ,
         bundle=str(recording.folder),
-        artifact=artifact_name(invocation),
+        upload=gha.glob_literal(str(recording.folder)),
+        artifact=naming.artifact_name(
+            invocation.text("artifact-name"),
+            context=_context(invocation),
+            name=invocation.text("name"),
+        ),
     )
 
 
-def artifact_name(invocation: Invocation) -> str:
-    """
-    Return `--artifact-name`, or one that is unique by job, name and attempt.
-
-    Either begins so that the report knows it for evidence.
-    """
-    if given := invocation.text("artifact-name"):
-        return bundle.ARTIFACT_PREFIX + given.removeprefix(bundle.ARTIFACT_PREFIX)
-    context = gha.context({**invocation.environ, "GITHUB_EVENT_PATH": ""})
-    named = "-".join(filter(None, (context.job, invocation.text("name"))))
-    safe = bundle.path_safe(named)
-    if safe != named:
-        # `py 3.12` and `py/3.12` are two names, and so must their artifacts be.
-        safe = f"{safe}-{hashlib.sha256(named.encode()).hexdigest()[:6]}"
-    return f"{bundle.ARTIFACT_PREFIX}{safe}-{context.run_attempt}"
+def _context(invocation: Invocation) -> gha.Context:
+    # The event's file is not needed, so one that cannot be read does no harm.
+    return gha.context({**invocation.environ, "GITHUB_EVENT_PATH": ""})
 
 
 def stamps(plan: Plan, glob: str) -> Mapping[Path, Stamp]:
@@ -145,6 +145,7 @@ def tell(recording: Recording, ended: Ended, invocation: Invocation) -> None:
         outcome=evidence.outcome.value,
         exit_code=str(ended.exit_code),
         elapsed=f"{ended.elapsed_s:.3f}",
+        peak_rss=str(peak) if (peak := _peak_rss(ended)) is not None else "",
         failed_tests=str(counts.failed + counts.errors) if counts else "",
     )
     path = recording.folder / "analysis/summary.md"
@@ -154,6 +155,20 @@ def tell(recording: Recording, ended: Ended, invocation: Invocation) -> None:
         f"telltale: {evidence.outcome.value} in {summary.duration(ended.elapsed_s)}{tests};"
         f" bundle: {recording.folder}"
     )
+
+
+def forgiven(ended: Ended) -> str:
+    """Return how the command failed, for the line that says that this does not count."""
+    if ended.outcome is Outcome.TIMED_OUT:
+        return "the command was killed at its time limit"
+    if ended.outcome is Outcome.CRASHED:
+        return f"the command was ended by signal {ended.signal}"
+    return f"the command exited with {ended.exit_code}"
+
+
+def _peak_rss(ended: Ended) -> int | None:
+    used = ended.resources
+    return used.max_rss_bytes if used.tree_peak_rss_bytes is None else used.tree_peak_rss_bytes
 
 
 def say(line: str) -> None:
