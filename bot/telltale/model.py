@@ -107,6 +107,16 @@ class TestResult:
     """First line of the failure."""
     text: str = ""
     """The whole failure text, empty unless it failed."""
+    output: str = ""
+    """What a failed test printed, as far as pytest captured it; only from the probe."""
+    cpu_s: float | None = None
+    """User and system time of its process and the children that it waited for; None without the probe."""
+    rss_peak_change_bytes: int | None = None
+    """How much higher its process's peak of memory was after it."""
+    worker: str = ""
+    """`main`, or xdist's name of the worker; empty without the probe."""
+    attempts: int = 1
+    """How often it was run; the last one is what counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
