@@ -13,7 +13,7 @@ of an old one what to do.
 import os
 import sys
 
-# The checkout may be read-only, or shared by jobs that run different Pythons.
+# The checkout may be read-only, or shared by jobs that run different Pythons: see `bytecode`.
 sys.dont_write_bytecode = True
 PROGRAM = os.path.realpath(__file__)
 
@@ -45,6 +45,10 @@ if "LC_CTYPE" in os.environ and os.path.exists("/proc/self/environ"):
 
 sys.path.insert(0, os.path.dirname(PROGRAM))
 
+from telltale.launcher import bytecode
+
+bytecode.keep(os.path.dirname(PROGRAM), os.environ)
+
 from telltale import cli, gha, launcher
 from telltale.errors import TelltaleError
 
@@ -53,9 +57,9 @@ try:
     if argv[:1] == ["--make-env"]:  # what scripts/ uses, for the packages of the tests
         launcher.make(argv[1:], os.environ)
         sys.exit(0)
-    # A mistake in the arguments must not cost an environment: they are read first.
-    verb = cli.VERBS[cli.parse(argv, os.environ).verb]
-    if verb.half == "bot" and not launcher.inside():
+    verb = cli.VERBS.get(argv[0]) if argv else None
+    if verb is not None and verb.half == "bot" and not launcher.inside():
+        cli.parse(argv, os.environ)  # a mistake in the arguments must not cost an environment
         launcher.enter(PROGRAM, argv, os.environ)
     status = cli.main(argv)
 except TelltaleError as error:

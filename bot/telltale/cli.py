@@ -6,7 +6,6 @@ import argparse
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 
 from telltale import __version__, gha
@@ -238,7 +237,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001  # a bug of ours: its trace, one line, and 70
-        traceback.print_exc()
+        sys.excepthook(type(error), error, error.__traceback__)
         message = f"Telltale itself failed ({type(error).__name__}); please report the trace above"
         print(gha.error_line(message, environ), file=sys.stderr)
         return TelltaleError.exit_code
@@ -248,7 +247,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Invocation:
     """Turn arguments and variables into an `Invocation`; argparse exits with 2 on a mistake."""
     before, command = _split(argv)
-    args = vars(_parser(environ).parse_args(before))
+    args = vars(_parser(environ, before[:1]).parse_args(before))
     name = args["verb"]
     verb = VERBS[name]
     if command and not verb.wraps:
@@ -274,7 +273,8 @@ def _split(argv: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     return list(argv[:at]), tuple(argv[at + 1 :])
 
 
-def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
+def _parser(environ: Mapping[str, str], called: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser of all verbs; only one that is called has its options, which take time."""
     parser = argparse.ArgumentParser(
         prog="telltale",
         description="Evidence of every run, verdicts one can defend, failures that reproduce.",
@@ -293,6 +293,8 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
             usage=usage.replace("%(prog)s", f"telltale {name}"),
             allow_abbrev=False,
         )
+        if name not in called:
+            continue
         for option in verb.options:
             _add(sub, option, environ)
         if verb.arguments:

@@ -559,7 +559,7 @@ class TestRun:
     @pytest.fixture
     def environ(self, tmp_path: Path) -> Iterator[dict[str, str]]:
         yield {"XDG_CACHE_HOME": str(tmp_path), "PATH": os.environ["PATH"]}
-        assert not list(tmp_path.iterdir()), "an environment was made for nothing"
+        assert not list(tmp_path.rglob("env-*")), "an environment was made for nothing"
 
     def run(
         self, *argv: str, environ: Mapping[str, str], cwd: Path | None = None

@@ -9,7 +9,6 @@ from telltale.bundle import FAILURES_LIMIT, TEXT_LIMIT, clip
 from telltale.capture.command import Ended
 from telltale.capture.output import last_bytes
 from telltale.capture.words import many
-from telltale.flaky.signature import name_failure
 from telltale.model import Failure, FailureKind, Outcome, TestOutcome, TestResult
 
 _LOG_LINES = 100
@@ -48,14 +47,22 @@ def disagreements(results: Sequence[TestResult] | None, ended: Ended) -> Iterato
 
 
 def _name(result: TestResult) -> Failure:
-    named = name_failure(test=result.nodeid, text=result.text or result.message)
+    kind, signature = _named(result.nodeid, result.text or result.message)
     return Failure(
         nodeid=result.nodeid,
-        kind=named.kind,
-        signature=named.signature,
+        kind=kind,
+        signature=signature,
         message=result.message,
         text=clip(result.text, TEXT_LIMIT),
     )
+
+
+def _named(test: str, text: str) -> tuple[FailureKind, str]:
+    # Imported here: its patterns take 6 ms of every start, and most runs have no failure.
+    from telltale.flaky.signature import name_failure  # noqa: PLC0415
+
+    named = name_failure(test=test, text=text)
+    return named.kind, named.signature
 
 
 def _run_failed(ended: Ended, named: bool) -> bool:
@@ -69,11 +76,11 @@ def _name_run(results: Sequence[TestResult], ended: Ended, log: Path) -> Failure
     tail = last_bytes(log, TEXT_LIMIT).decode("utf-8", "replace")
     text = "\n".join(tail.splitlines()[-_LOG_LINES:])
     what = _what(ended)
-    named = name_failure(test=nodeid, text=f"{what}\n{text}")
+    kind, signature = _named(nodeid, f"{what}\n{text}")
     return Failure(
         nodeid=nodeid,
-        kind=_kind(ended, named.kind),
-        signature=named.signature,
+        kind=_kind(ended, kind),
+        signature=signature,
         message=what,
         text=clip(text, TEXT_LIMIT),
     )

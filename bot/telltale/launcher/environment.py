@@ -15,7 +15,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import stat
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import TextIO
 
 from telltale.errors import SetupError
 from telltale.launcher import installer
+from telltale.launcher.shelves import is_trusted, make_writable, shelves
 
 STAMP = "telltale-environment"
 LOG = "telltale-environment.log"
@@ -36,13 +36,13 @@ def find_or_make(requirements: Path, environ: Mapping[str, str]) -> Path:
     of `shelves` that can be written. Raises `SetupError`.
     """
     key = _key(requirements)
-    tried = list(_shelves(environ))
+    tried = list(shelves(environ))
     for shelf in tried:
         folder = shelf / f"env-{key[:16]}"
-        if _trusted(shelf) and _complete(folder, key):
+        if is_trusted(shelf) and _complete(folder, key):
             return folder
     for shelf in tried:
-        if _writable(shelf):
+        if make_writable(shelf):
             folder = shelf / f"env-{key[:16]}"
             make_in(folder, requirements, environ)
             return folder
@@ -100,36 +100,6 @@ def _complete(folder: Path, key: str) -> bool:
         return False
     # The second test fails when the Python that it was made from is gone.
     return stamp == _mark(key) and os.access(folder / "bin" / "python", os.X_OK)
-
-
-def _shelves(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Folders that may hold environments, best first; they need not exist."""
-    if (tools := Path(environ.get("RUNNER_TOOL_CACHE", ""))).is_absolute():
-        yield tools / "telltale"
-    if (cache := Path(environ.get("XDG_CACHE_HOME", ""))).is_absolute():
-        yield cache / "telltale"
-    elif (home := Path(environ.get("HOME", ""))).is_absolute() and home.is_dir():
-        yield home / ".cache" / "telltale"
-    temporary = Path(environ.get("TMPDIR", ""))
-    yield (temporary if temporary.is_absolute() else Path("/tmp")) / f"telltale-{os.getuid()}"  # noqa: S108 - `_trusted` below
-
-
-def _trusted(shelf: Path) -> bool:
-    """Whether only this user and root can have put something there: we are going to run it."""
-    try:
-        info = shelf.lstat()
-    except OSError:
-        return False
-    others_write = info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return stat.S_ISDIR(info.st_mode) and info.st_uid in {0, os.getuid()} and not others_write
-
-
-def _writable(shelf: Path) -> bool:
-    with contextlib.suppress(OSError):
-        shelf.parent.mkdir(parents=True, exist_ok=True)
-        # Readable for everybody in a tool cache, which several users share; private elsewhere.
-        shelf.mkdir(mode=0o700 if shelf.name != "telltale" else 0o755)
-    return _trusted(shelf) and os.access(shelf, os.W_OK | os.X_OK)
 
 
 @contextlib.contextmanager
