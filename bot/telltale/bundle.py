@@ -31,6 +31,7 @@ from telltale.model import (
     GithubRun,
     Host,
     Outcome,
+    Profile,
     Resources,
     Source,
     TestCounts,
@@ -66,6 +67,7 @@ TEXT_LIMIT = 16 * 1024
 FAILURES_BYTES = 8 * 1024 * 1024
 """Of all failures' texts in the manifest together; beyond it each keeps 500 characters."""
 FINDINGS_LIMIT = 200
+PROFILES_LIMIT = 100
 HASH_LIMIT = 256 * 1024 * 1024
 """Larger files are listed without a hash: a cancelled job has seconds left, not minutes."""
 DEPTH = 6
@@ -492,6 +494,7 @@ def _evidence(fields: _Fields) -> Evidence:
         github=_github(fields.object("github", optional=True)),
         tests=_counts(fields.object("tests", optional=True)),
         failures=tuple(_failure(each) for each in fields.objects("failures", FAILURES_LIMIT)),
+        profiles=tuple(_profile(each) for each in fields.objects("profiles", PROFILES_LIMIT)),
         findings=fields.texts("findings", 1000),
         telltale=fields.text("telltale", ""),
     )
@@ -547,6 +550,16 @@ def _failure(fields: _Fields) -> Failure:
         signature=fields.matching("signature", _SIGNATURE, "v1: and 16 hex digits"),
         message=fields.text("message"),
         text=fields.text("text"),
+    )
+
+
+def _profile(fields: _Fields) -> Profile:
+    return Profile(
+        name=fields.text("name"),
+        files=fields.texts("files", 1000),
+        cost=fields.text("cost", ""),
+        missing=fields.text("missing", ""),
+        disturbs=bool(fields.boolean("disturbs")),
     )
 
 

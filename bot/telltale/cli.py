@@ -52,6 +52,12 @@ PROFILE_TESTS = (
     ),
     TIMEOUT,
     Option(
+        name="profile",
+        help="Profilers of the run, by commas or lines: resources, py-spy, or none.",
+        default="resources",
+        metavar="NAMES",
+    ),
+    Option(
         name="env",
         help="Variables for the command alone, one NAME=VALUE a line.",
         metavar="NAME=VALUE",

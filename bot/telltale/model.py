@@ -219,6 +219,21 @@ class GithubRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What one profiler left of a run."""
+
+    name: str
+    files: tuple[str, ...] = ()
+    """Paths in the bundle."""
+    cost: str = ""
+    """What it costs the command, in one line."""
+    missing: str = ""
+    """What is not there and why, in one line; empty when nothing is missing."""
+    disturbs: bool = False
+    """It ran and makes the run's own figures no measurement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """The manifest of a bundle: `evidence.json`, schema `telltale.evidence/1`."""
 
@@ -237,6 +252,8 @@ class Evidence:
     tests: TestCounts | None = None
     """None when no test report was found."""
     failures: tuple[Failure, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    """One for each profiler that was asked for."""
     findings: tuple[str, ...] = ()
     """What a reader must know to read the rest rightly: one sentence each."""
     telltale: str = ""
@@ -322,6 +339,8 @@ class Record:
     tests: tuple[RecordedTest, ...]
     failures: tuple[Failure, ...]
     findings: tuple[str, ...] = ()
+    profiled: tuple[str, ...] = ()
+    """Profilers under which the figures are no measurement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

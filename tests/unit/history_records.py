@@ -166,4 +166,5 @@ def any_record() -> st.SearchStrategy[Record]:
             max_size=3,
         ).map(tuple),
         findings=st.lists(_text, max_size=3).map(tuple),
+        profiled=st.lists(_text, max_size=3).map(tuple),
     )

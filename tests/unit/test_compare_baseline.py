@@ -48,6 +48,7 @@ def test_the_newest_runs_of_the_default_branch_are_the_baseline() -> None:
             if outcome not in {Outcome.PASSED, Outcome.FAILED}
         ),
         pytest.param(main_run(9, outcome=Outcome.FAILED, tests={}), id="failed-before-any-test"),
+        pytest.param(replace(main_run(9), profiled=("cprofile",)), id="under-a-profiler"),
         pytest.param(
             replace(main_run(9), origin=replace(main_run(9).origin, run_id=HEAD.origin.run_id)),
             id="another-attempt-of-this-run",
@@ -164,6 +165,12 @@ def test_a_terminal_may_measure_itself_against_the_default_branch() -> None:
             EARLIER,
             "nothing to compare: it failed before a test could be named",
             id="failed-before-any-test",
+        ),
+        pytest.param(
+            replace(HEAD, profiled=("py-spy", "cprofile")),
+            EARLIER,
+            "nothing to compare: it ran under py-spy, cprofile, which disturbs its figures",
+            id="under-profilers",
         ),
         pytest.param(
             main_run(100, fingerprint=""),

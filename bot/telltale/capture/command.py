@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import final
 
 from telltale.capture import kernel, shell, tree
+from telltale.capture.beside import Beside
 from telltale.capture.output import Output, ensure_standard_streams
 from telltale.capture.sampler import Sampler
 from telltale.capture.signals import Signals
@@ -58,6 +59,9 @@ class Grace:
     """For the kernel to take the killed ones away."""
     reader_s: float = 5.0
     """For a reader of our output that takes nothing."""
+    beside_s: float = 20.0
+    """For programs beside the command to write what they have."""
+    cancelled_beside_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,8 @@ class Start:
     grace: Grace = field(default_factory=Grace)
     streams: tuple[int, int] = (1, 2)
     """File descriptors that receive the live output."""
+    beside: Beside = field(default_factory=Beside)
+    """Programs that watch the command; no part of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +142,7 @@ class _Supervisor:
     def __init__(self, start: Start, signals: Signals) -> None:
         self._start = start
         self._signals = signals
+        self._beside = start.beside
         self._findings: list[str] = []
         self._usage = _Usage()
         self._reaped = 0
@@ -157,7 +164,7 @@ class _Supervisor:
             lambda: self._usage.user_s + self._usage.system_s,
         )
         # Children that were there before (`sleep 60 & exec telltale ...`) are none of our business.
-        self._others = frozenset(tree.children(os.getpid()))
+        self._strangers = frozenset(tree.children(os.getpid()))
         self._oom_kills = kernel.oom_kills()
         self._was_reaper = kernel.adopt_orphans(True)
         if self._was_reaper is None:
@@ -171,6 +178,7 @@ class _Supervisor:
         if self._main > 0 and not self._ended:
             # Something broke in here: what runs must not run on unwatched.
             self._kill_all()
+        self._beside.kill()
         self._output.close()
         self._sampler.close()
         self._selector.close()
@@ -197,6 +205,7 @@ class _Supervisor:
         # wait4 is ours alone; Popen must not wait for it again.
         process.returncode = 0
         self._sampler.begin()
+        self._beside.begin(self._main)
 
     def follow(self, at_limit: Callable[[list[tree.Process]], None]) -> None:
         """Stay with the command until it, and everything it started, is gone."""
@@ -206,12 +215,14 @@ class _Supervisor:
             self._findings.append(
                 f"Telltale killed the command at its limit of {self._start.timeout_s:g} s"
             )
+            self._leave_alone()
             at_limit(self._living())
+        self._leave_alone()
         if not self._ended:
             self._stop()
         self._sweep()
         self._output.finish(self._start.grace.reader_s, self._until)
-        self._findings += self._output.problems
+        self._findings += (*self._output.problems, *self._beside.problems)
 
     def ended(self) -> Ended:
         """Return how it ended."""
@@ -261,6 +272,20 @@ class _Supervisor:
         return Outcome.PASSED if exit_code == 0 else Outcome.FAILED
 
     # Ending it
+
+    def _leave_alone(self) -> None:
+        """
+        End the programs beside the command, before anybody else looks at it or disturbs it.
+
+        What one of them traces can be traced by nobody else.
+        """
+        self._beside.interrupt()
+        grace = self._start.grace
+        if not self._asked:
+            self._until(lambda: self._beside.gone() or self._asked, grace.beside_s)
+        if self._asked:
+            self._until(self._beside.gone, grace.cancelled_beside_s)
+        self._beside.kill()
 
     def _stop(self) -> None:
         grace = self._start.grace
@@ -368,6 +393,10 @@ class _Supervisor:
         return self._status is not None
 
     @property
+    def _others(self) -> frozenset[int]:
+        return self._strangers | self._beside.pids
+
+    @property
     def _asked(self) -> bool:
         return self._signals.asked is not None
 
@@ -397,10 +426,12 @@ class _Supervisor:
         end = None if seconds is None else time.monotonic() + seconds
         while not done():
             self._sampler.tick()
+            self._beside.tick(self._living)
             now = time.monotonic()
             if end is not None and now >= end:
                 return False
-            wake = self._sampler.due if end is None else min(end, self._sampler.due)
+            due = min(self._sampler.due, self._beside.due)
+            wake = due if end is None else min(end, due)
             for key, _ in self._selector.select(max(0.0, wake - now)):
                 key.data()
         return True

@@ -30,8 +30,11 @@ from telltale.capture import (
     summary,
     timefile,
 )
+from telltale.capture.beside import Beside
 from telltale.capture.command import Ended, Start, run_command
 from telltale.capture.interpreter import Interpreter
+from telltale.capture.profilers.interface import Place, Profiler
+from telltale.capture.profilers.profiling import Profiling
 from telltale.capture.redact import Redactor
 from telltale.capture.signals import Signals
 from telltale.capture.source import Checkout
@@ -70,6 +73,7 @@ class Plan:
     timeout_s: float | None
     environ: Mapping[str, str]
     """Our own environment."""
+    profilers: tuple[Profiler, ...] = ()
 
     @property
     def child_environ(self) -> dict[str, str]:
@@ -99,6 +103,7 @@ class Recording:
         ) or Checkout(source=Source(), root=None)
         self._python: Interpreter | None = None
         self._before: dict[str, object] = {}
+        self._profiling: Profiling | None = None
         self.evidence = Evidence(
             kind=plan.kind,
             name=plan.name,
@@ -159,6 +164,7 @@ class Recording:
                 self._redactor,
             ),
         )
+        self._profiling = self._profile()
         self.attempt("the manifest", lambda: bundle.write_manifest(self.folder, self.evidence))
 
     def run(self, signals: Signals) -> Ended:
@@ -167,12 +173,14 @@ class Recording:
             return self._not_run(
                 signals.asked, "Telltale was asked to stop before the command was started"
             )
+        profiling = self._profiling
         start = Start(
             argv=self.plan.argv,
             cwd=self.plan.cwd,
-            env=self._environ,
+            env={**self._environ, **(profiling.environ() if profiling else {})},
             bundle=self.folder,
             timeout_s=self.plan.timeout_s,
+            beside=profiling.beside() if profiling else Beside(),
         )
         return self.attempt(
             "the run", lambda: run_command(start, signals, at_limit=self._at_limit)
@@ -194,6 +202,20 @@ class Recording:
             elapsed_s=round(ended.elapsed_s, 6),
             resources=ended.resources,
         )
+
+    def gather(self, *, slow: bool) -> bool:
+        """Take what the slow profilers, or the others, left; return whether there are any."""
+        if self._profiling is None:
+            return False
+        any_there = self._profiling.finish(slow=slow)
+        self.evidence = dataclasses.replace(self.evidence, profiles=self._profiling.profiles)
+        disturbing = [each.name for each in self.evidence.profiles if each.disturbs]
+        if disturbing and not slow:
+            self.findings.append(
+                f"the command ran under {', '.join(disturbing)}: the run's own times and memory are"
+                " no measurement and are not compared"
+            )
+        return any_there
 
     def list_again(self) -> None:
         """List the packages once more when something was installed or removed meanwhile."""
@@ -233,7 +255,8 @@ class Recording:
             failures=failures,
             findings=tuple(self._redactor.text(finding) for finding in self.findings),
         )
-        text = summary.render(self.evidence, tests or ())
+        profiled = self._profiling.lines if self._profiling else ()
+        text = summary.render(self.evidence, tests or (), profiled)
         self._write("analysis/summary.md", lambda: text)
         bundle.write_manifest(self.folder, self.evidence)
         return text
@@ -249,6 +272,20 @@ class Recording:
             resources=Resources(),
             findings=(why,),
         )
+
+    def _profile(self) -> Profiling | None:
+        place = Place(
+            bundle=self.folder,
+            environ=self._environ,
+            python=self._python,
+            redact=self._redactor.text,
+        )
+        profiling = self.attempt(
+            "the profiles", lambda: Profiling(self.plan.profilers, place, self.attempt)
+        )
+        if profiling is not None:
+            self.evidence = dataclasses.replace(self.evidence, profiles=profiling.profiles)
+        return profiling
 
     def _ask_python(self) -> Interpreter | None:
         plan = self.plan

@@ -14,14 +14,19 @@ _FAILURES = 20
 _TEXT_LINES = 40
 
 
-def render(evidence: Evidence, tests: Sequence[TestResult]) -> str:
-    """Return the summary as Markdown; what is not ASCII is escaped as Python does it."""
+def render(evidence: Evidence, tests: Sequence[TestResult], profiled: Sequence[str] = ()) -> str:
+    """
+    Return the summary as Markdown; what is not ASCII is escaped as Python does it.
+
+    `profiled` are the lines that the profilers have for it.
+    """
     parts = [
         *_head(evidence),
         *_figures(evidence),
         *_findings(evidence),
         *_failures(evidence),
         *_slowest(tests),
+        *_profiles(evidence, profiled),
         *_host(evidence),
     ]
     text = "\n".join(parts).rstrip("\n") + "\n"
@@ -142,6 +147,19 @@ def _slowest(tests: Sequence[TestResult]) -> Iterator[str]:
         name = test.nodeid or "(interrupted)"
         yield f"| {_cell(_code(name))} | {test.outcome.value} | {duration(test.duration_s)} |"
     yield ""
+
+
+def _profiles(evidence: Evidence, lines: Sequence[str]) -> Iterator[str]:
+    if not evidence.profiles:
+        return
+    yield "## Profiles"
+    yield ""
+    for profile in evidence.profiles:
+        files = ", ".join(_code(file) for file in profile.files) or "nothing"
+        missing = f" Missing: {_text(profile.missing)}." if profile.missing else ""
+        yield f"- {_text(profile.name)}: {files}.{missing} Cost: {_text(profile.cost)}."
+    yield ""
+    yield from lines
 
 
 def _host(evidence: Evidence) -> Iterator[str]:

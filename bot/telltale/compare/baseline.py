@@ -89,6 +89,8 @@ def unmeasured(record: Record) -> str:
         return _LEFT_OUT[record.outcome]
     if record.outcome is Outcome.FAILED and not executed(record):
         return "it failed before a test could be named"
+    if record.profiled:
+        return f"it ran under {', '.join(record.profiled)[:60]}, which disturbs its figures"
     return ""
 
 

@@ -110,6 +110,7 @@ def encode(record: Record) -> bytes:
             for failure in record.failures
         ],
         "findings": list(record.findings),
+        "profiled": list(record.profiled),
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     packed = io.BytesIO()
@@ -182,6 +183,8 @@ def _record(data: Mapping[str, Any]) -> Record:
             _failure(failure) for failure in take.items(data, "failures", limit=MAX_FAILURES)
         ),
         findings=take.texts(data, "findings", limit=MAX_FINDINGS),
+        # Absent in what earlier versions wrote.
+        profiled=take.texts(data, "profiled", limit=100) if "profiled" in data else (),
     )
 
 

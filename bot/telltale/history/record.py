@@ -89,6 +89,7 @@ def make_record(folder: Path, origin: Origin) -> Record:
         ),
         failures=_with_bounded_texts(failures),
         findings=_texts(findings, codec.MAX_FINDINGS),
+        profiled=_texts([each.name for each in evidence.profiles if each.disturbs], 100),
     )
 
 

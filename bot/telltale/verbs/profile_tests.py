@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from telltale import bundle, gha
-from telltale.capture import failures, reports, shell, summary
+from telltale.capture import failures, profilers, reports, shell, summary
 from telltale.capture.command import Ended
 from telltale.capture.recording import Plan, Recording
 from telltale.capture.reports import Stamp
@@ -75,6 +75,7 @@ def read_plan(invocation: Invocation) -> Plan:
         out=invocation.path("out"),
         overrides=invocation.pairs("env"),
         timeout_s=invocation.seconds("timeout"),
+        profilers=profilers.choose(invocation.text("profile")),
         environ=invocation.environ,
     )
 
@@ -109,6 +110,7 @@ def conclude(
     """Read what the command left, name its failures, and complete the bundle; return the tests."""
     plan = recording.plan
     recording.measure(ended)
+    recording.gather(slow=False)
     if ended.outcome is not Outcome.INTERRUPTED:
         recording.list_again()
     found = recording.attempt(
@@ -133,6 +135,9 @@ def conclude(
         "the failures' names", lambda: failures.name_all(results or (), ended, log)
     )
     recording.finish(tests=results, failures=named or ())
+    # A cancelled job has no time for pictures; the recordings are there.
+    if ended.outcome is not Outcome.INTERRUPTED and recording.gather(slow=True):
+        recording.finish(tests=results, failures=named or ())
     return results
 
 
