@@ -496,6 +496,8 @@ def _evidence(fields: _Fields) -> Evidence:
         failures=tuple(_failure(each) for each in fields.objects("failures", FAILURES_LIMIT)),
         profiles=tuple(_profile(each) for each in fields.objects("profiles", PROFILES_LIMIT)),
         findings=fields.texts("findings", 1000),
+        invalid=fields.texts("invalid", 1000),
+        disagreements=fields.texts("disagreements", 1000),
         telltale=fields.text("telltale", ""),
     )
 

@@ -256,6 +256,10 @@ class Evidence:
     """One for each profiler that was asked for."""
     findings: tuple[str, ...] = ()
     """What a reader must know to read the rest rightly: one sentence each."""
+    invalid: tuple[str, ...] = ()
+    """Why the figures are no measurement: one sentence for each guard that was missing."""
+    disagreements: tuple[str, ...] = ()
+    """Where exit status, test report and pytest's own word contradict each other."""
     telltale: str = ""
     """Version of the program that wrote it."""
 
@@ -341,6 +345,10 @@ class Record:
     findings: tuple[str, ...] = ()
     profiled: tuple[str, ...] = ()
     """Profilers under which the figures are no measurement."""
+    invalid: tuple[str, ...] = ()
+    """Why the figures are no measurement; empty when they are one."""
+    disagreements: tuple[str, ...] = ()
+    """Where exit status, test report and pytest's own word contradict each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,4 +167,6 @@ def any_record() -> st.SearchStrategy[Record]:
         ).map(tuple),
         findings=st.lists(_text, max_size=3).map(tuple),
         profiled=st.lists(_text, max_size=3).map(tuple),
+        invalid=st.lists(_text, max_size=3).map(tuple),
+        disagreements=st.lists(_text, max_size=3).map(tuple),
     )

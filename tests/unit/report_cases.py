@@ -124,6 +124,8 @@ def record(
     failures: tuple[Failure, ...] = (),
     resources: Resources | None = None,
     findings: tuple[str, ...] = (),
+    invalid: tuple[str, ...] = (),
+    disagreements: tuple[str, ...] = (),
     timeout_s: float | None = 600,
 ) -> Record:
     """Return the record of a run of the pull request."""
@@ -151,6 +153,8 @@ def record(
         tests=ran or suite(412, skipped=3),
         failures=failures,
         findings=findings,
+        invalid=invalid,
+        disagreements=disagreements,
     )
 
 
@@ -458,6 +462,30 @@ def timed_out() -> ReportData:
     return report(job(compared(head, judgements=unjudged(reason, n=0), baseline=(), reason=reason)))
 
 
+def invalid() -> ReportData:
+    """A guard was missing, and every test passes."""
+    reason = "NANOBRAGG_DISABLE_COMPILE is not set, and --require-env wants it to be 1"
+    unusable = f"nothing to compare: the run is no valid measurement: {reason}"
+    head = record(invalid=(reason,))
+    judgements = unjudged(unusable, n=0)
+    return report(job(compared(head, judgements=judgements, baseline=(), reason=unusable)))
+
+
+def disagreement() -> ReportData:
+    """The status got lost in a pipe; and in another job a guard was missing beside a failure."""
+    said = "the command exited with 0, and its test report has 2 failed tests: was the status lost?"
+    reason = "the command does not say --gridsize 3, which --require-flag wants"
+    lost = record(name="lost", disagreements=(said,))
+    guarded = compared(
+        record(name="guarded", outcome=Outcome.FAILED, exit_code=1, invalid=(reason,)),
+        failures=(judged(verdict=FailureVerdict.UNDECIDED, reason=f"invalid: {reason}"),),
+        judgements=unjudged(reason, n=0),
+        baseline=(),
+        reason=reason,
+    )
+    return report(job(compared(lost)), job(guarded))
+
+
 def hundred_failures() -> ReportData:
     """A hundred causes, and one more that struck ten thousand tests."""
     many = [
@@ -590,6 +618,8 @@ def written_by_a_stranger(text: str) -> ReportData:
         outcome=Outcome.TIMED_OUT,
         ran=(*suite(3, {text: "v1:0000000000000001"}), hung),
         findings=(text, text),
+        invalid=(text, text),
+        disagreements=(text, text),
     )
     comparison = compared(
         replace(head, host=Host(fingerprint=text)),
@@ -697,6 +727,8 @@ CASES: dict[str, Callable[[], ReportData]] = {
         first_run,
         first_run_passes,
         timed_out,
+        invalid,
+        disagreement,
         hundred_failures,
         matrix,
         readme,

@@ -116,7 +116,7 @@ def test_failures_beyond_the_limit_are_left_to_the_tests_file(log: Path) -> None
 
     assert len(found) == FAILURES_LIMIT
     assert found[-1].nodeid == ""
-    (said,) = failures.disagreements(results, an_end(Outcome.CRASHED, 139, 11))
+    (said,) = failures.remarks(results, an_end(Outcome.CRASHED, 139, 11))
     assert said == (
         "700 tests failed; the first 499 are in the manifest, all in artifacts/tests.jsonl"
     )
@@ -138,10 +138,10 @@ def test_long_texts_are_clipped(log: Path) -> None:
         (Outcome.FAILED, None, None),
         (Outcome.TIMED_OUT, [GOOD], None),
         (Outcome.CRASHED, [GOOD], None),
-        (Outcome.PASSED, [BAD], "exited with 0 although the report has 1 failed test:"),
-        (Outcome.PASSED, [STOPPED], "exited with 0 although the report has a test that was int"),
-        (Outcome.FAILED, [GOOD], "exited with 1 although no test of the report failed"),
-        (Outcome.FAILED, [], "exited with 1 although no test of the report failed"),
+        (Outcome.PASSED, [BAD], "exited with 0, and its test report has 1 failed test:"),
+        (Outcome.PASSED, [STOPPED], "exited with 0, and its test report has a test that was int"),
+        (Outcome.FAILED, [GOOD], None),
+        (Outcome.FAILED, [], None),
     ],
 )
 def test_contradictions_are_said(
@@ -151,3 +151,13 @@ def test_contradictions_are_said(
 
     assert len(found) == (said is not None)
     assert said is None or said in found[0]
+
+
+@pytest.mark.parametrize("results", [[GOOD], []])
+def test_a_failure_without_a_failed_test_is_no_contradiction(results: list[TestResult]) -> None:
+    end = an_end(Outcome.FAILED)
+
+    assert list(failures.disagreements(results, end)) == []
+    assert list(failures.remarks(results, end)) == [
+        "the command exited with 1 although no test of the report failed"
+    ]

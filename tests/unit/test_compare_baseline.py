@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telltale.compare import compare
 from telltale.compare.baseline import MAX_RUNS, choose
-from telltale.model import Origin, Outcome, Record, Series
+from telltale.model import Origin, Outcome, Record, Series, Verdict
 from tests.unit.history_records import PARTS, TERMINAL, UNIT, main_run, of_pull_request
 
 HEAD = main_run(100, origin=of_pull_request(100))
@@ -42,6 +43,7 @@ def test_the_newest_runs_of_the_default_branch_are_the_baseline() -> None:
         pytest.param(main_run(9, series=replace(UNIT, job="lint")), id="another-job"),
         pytest.param(main_run(9, fingerprint="other"), id="another-machine"),
         pytest.param(main_run(9, dirty=True), id="changed-files"),
+        pytest.param(replace(main_run(9), invalid=("a guard",)), id="no-measurement"),
         *(
             pytest.param(main_run(9, outcome=outcome), id=outcome.value)
             for outcome in Outcome
@@ -187,6 +189,22 @@ def test_too_little_history_says_what_is_missing(
 
     assert not baseline.enough
     assert baseline.reason == reason
+
+
+def test_a_run_that_is_no_measurement_is_compared_with_nothing() -> None:
+    invalid = replace(HEAD, invalid=("A is not set",))
+
+    baseline = choose(invalid, EARLIER)
+    comparison = compare(invalid, EARLIER)
+
+    reason = "nothing to compare: the run is no valid measurement: A is not set"
+    assert (baseline.records, baseline.reason) == ((), reason)
+    assert {judgement.verdict for judgement in comparison.judgements} == {Verdict.UNDECIDED}
+    assert {judgement.reason for judgement in comparison.judgements} == {reason}
+    only = choose(HEAD, [replace(record, invalid=("A is not set",)) for record in EARLIER])
+    assert only.reason == (
+        "no runs of the default branch that are valid measurements of this series"
+    )
 
 
 @given(st.randoms(use_true_random=False), st.integers(0, 30))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -73,6 +74,13 @@ def test_both_outcomes_on_the_same_code_are_flaky(history: tuple[Record, ...]) -
         pytest.param(
             (record("a", 1, fails=BAD, dirty=True), record("a", 2, passes=(T,))),
             id="changed-files",
+        ),
+        pytest.param(
+            (
+                replace(record("a", 1, fails=BAD), invalid=("A is not set",)),
+                record("a", 2, passes=(T,)),
+            ),
+            id="without-the-environment-that-it-needs",
         ),
         pytest.param(
             (
@@ -281,6 +289,23 @@ def test_a_failure_is_judged_with_its_reason(
     head: Record, history: tuple[Record, ...], expected: tuple[FailureVerdict, str]
 ) -> None:
     assert verdict(head, *history) == expected
+
+
+def test_failures_of_an_invalid_run_are_told_and_not_judged() -> None:
+    history = [record("a", day, passes=(T,)) for day in range(1, 9)]
+    head = replace(record("b", 9, fails=BAD, pull_request=3), invalid=("A is not set",))
+
+    assert verdict(head, *history) == (
+        FailureVerdict.UNDECIDED,
+        "the run is no valid measurement: A is not set",
+    )
+
+
+def test_what_an_invalid_run_of_main_did_is_not_known() -> None:
+    history = [replace(record("a", day, fails=BAD), invalid=("A",)) for day in range(1, 9)]
+    head = record("b", 9, fails=BAD, pull_request=3)
+
+    assert verdict(head, *history)[0] is FailureVerdict.UNDECIDED
 
 
 def test_the_run_under_report_may_be_in_the_history_already() -> None:

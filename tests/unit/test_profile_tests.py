@@ -259,20 +259,115 @@ def test_failures_of_a_report_are_named(profile: Profile, project: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("dialect", "code", "finding"),
+    ("dialect", "said"),
     [
-        ("pytest-xunit1", 0, "exited with 0 although the report has 2 failed tests"),
-        ("pytest-interrupted", 0, "exited with 0 although the report has a test that was interr"),
-        ("gotestsum", 0, "exited with 0 although the report has 1 failed test:"),
+        ("pytest-xunit1", "exited with 0, and its test report has 2 failed tests"),
+        ("pytest-interrupted", "exited with 0, and its test report has a test that was interr"),
+        ("gotestsum", "exited with 0, and its test report has 1 failed test:"),
     ],
 )
-def test_a_status_that_hides_failures_is_said(
-    dialect: str, code: int, finding: str, profile: Profile
+def test_a_status_that_hides_failures_is_an_error_and_stays(
+    dialect: str, said: str, profile: Profile
 ) -> None:
-    done = profile("--", "sh", "-c", f"cp '{DIALECTS}/{dialect}.xml' junit.xml; exit {code}")
+    done = profile("--", "sh", "-c", f"cp '{DIALECTS}/{dialect}.xml' junit.xml; exit 0")
 
-    assert done.status == code
-    assert any(finding in each for each in done.evidence.findings)
+    assert (done.status, done.evidence.outcome) == (0, Outcome.PASSED)
+    assert said in done.evidence.disagreements[0]
+    assert f"::error::the command {said}" in done.err
+    first = done.text("analysis/summary.md").splitlines()[0]
+    assert first == "# tests: passed, BUT THE EVIDENCE DISAGREES"
+
+
+# Guards
+
+
+GIT = shutil.which("git") or "git"
+
+
+def in_git(project: Path, *files: str) -> None:
+    """Make the project a repository with these files committed."""
+    for name in files:
+        (project / name).write_text("as committed\n", "ascii")
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.com")
+    for arguments in (("init", "-q"), ("add", "--all"), ("commit", "-qm", "Begin")):
+        subprocess.run((*git, *arguments), cwd=project, check=True)
+
+
+def test_a_missing_guard_makes_the_run_invalid_and_nothing_else(profile: Profile) -> None:
+    done = profile(
+        *("--require-env", "NO_COMPILE=1", "--require-env", "!JOBS"),
+        *("--require-flag", "--gridsize 3"),
+        *("--", "sh", "-c", 'grep -o INVALID "$GITHUB_OUTPUT"; exit 3'),
+        JOBS="4",
+    )
+
+    reasons = (
+        "NO_COMPILE is not set, and --require-env wants NO_COMPILE=1",
+        "JOBS is set, and --require-env wants it unset",
+        "the command does not say --gridsize 3, which --require-flag wants",
+    )
+    assert (done.status, done.evidence.outcome) == (3, Outcome.FAILED)
+    assert done.evidence.invalid == reasons
+    # Said before the command starts, so that somebody can cancel it.
+    lines = [f"::warning::INVALID: this run will be no measurement: {each}" for each in reasons]
+    assert done.err.splitlines()[:3] == lines
+    assert "telltale: failed (INVALID: no measurement) in" in done.err
+    summary = done.text("analysis/summary.md")
+    assert summary.startswith("# tests: failed, INVALID, no measurement\n")
+    assert all(each.replace("_", "\\_") in summary for each in reasons)
+
+
+def test_guards_that_hold_leave_no_trace(profile: Profile) -> None:
+    done = profile(
+        *("--env", "NO_COMPILE=1", "--require-env", "NO_COMPILE=1"),
+        *("--require-env", "PYTEST_ADDOPTS", "--require-flag", "--gridsize 3"),
+        *("--", "true"),
+        PYTEST_ADDOPTS="--gridsize=3",
+    )
+
+    assert done.evidence.invalid == ()
+    assert "INVALID" not in done.err + done.text("analysis/summary.md")
+
+
+def test_the_manifest_says_that_a_run_is_invalid_from_the_start(
+    profile: Profile, project: Path
+) -> None:
+    copy = "cp telltale-evidence/tests/*/evidence.json copy.json"
+    profile("--require-env", "NO_COMPILE", "--", "sh", "-c", copy)
+
+    early = json.loads((project / "copy.json").read_text("utf-8"))
+    assert early["outcome"] == "running"
+    assert early["invalid"] == ["NO_COMPILE is not set, and --require-env wants it set"]
+
+
+def test_a_changed_tree_is_invalid_where_that_matters(
+    profile: Profile, project: Path, tools: Path
+) -> None:
+    (tools / "git").symlink_to(GIT)
+    in_git(project, "a.py", "b.py")
+    clean = profile("--require-clean-tree", "--", "sh", "-c", "echo more >>a.py")
+    dirty = profile("--require-clean-tree", "--", "true")
+    free = profile("--", "true")
+
+    assert clean.evidence.invalid == ()
+    assert "the command changed tracked files: a.py" in clean.evidence.findings
+    assert dirty.evidence.invalid == ("--require-clean-tree: not as in the commit: a.py",)
+    assert free.evidence.invalid == ()
+
+
+def test_a_tree_that_nobody_knows_is_not_clean(profile: Profile) -> None:
+    done = profile("--require-clean-tree", "--", "true")
+
+    assert done.evidence.invalid == (
+        "--require-clean-tree: git does not say whether tracked files are unchanged",
+    )
+
+
+def test_a_guard_that_makes_no_sense_is_a_mistake(profile: Profile, project: Path) -> None:
+    done = profile("--require-env", "A B", "--", "mkdir", "ran", whole=False)
+
+    assert done.status == 2
+    assert not (project / "ran").exists()
 
 
 def test_a_failure_that_no_report_tells_of_is_the_runs_own(profile: Profile, project: Path) -> None:

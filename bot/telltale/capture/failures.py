@@ -30,18 +30,26 @@ def name_all(results: Sequence[TestResult], ended: Ended, log: Path) -> tuple[Fa
 
 
 def disagreements(results: Sequence[TestResult] | None, ended: Ended) -> Iterator[str]:
-    """Yield a sentence where exit status and report contradict each other."""
+    """Yield a sentence for each contradiction of exit status and report: one of them is wrong."""
+    if results is None or ended.outcome is not Outcome.PASSED:
+        return
+    bad = sum(result.outcome.bad for result in results)
+    if bad:
+        yield (
+            f"the command exited with 0, and its test report has {many(bad, 'failed test')}:"
+            " was the status lost, in a pipe or by `|| true`?"
+        )
+    if any(result.outcome is TestOutcome.INTERRUPTED for result in results):
+        yield "the command exited with 0, and its test report has a test that was interrupted"
+
+
+def remarks(results: Sequence[TestResult] | None, ended: Ended) -> Iterator[str]:
+    """Yield what a reader of exit status and report must know beside what they say."""
     if results is None:
         return
     bad = sum(result.outcome.bad for result in results)
-    if ended.outcome is Outcome.PASSED and bad:
-        yield f"the command exited with 0 although the report has {many(bad, 'failed test')}: the report is right or the exit status was lost"
     if ended.outcome is Outcome.FAILED and not bad:
         yield f"the command exited with {ended.exit_code} although no test of the report failed"
-    if ended.outcome is Outcome.PASSED and any(
-        result.outcome is TestOutcome.INTERRUPTED for result in results
-    ):
-        yield "the command exited with 0 although the report has a test that was interrupted"
     if bad > FAILURES_LIMIT - 1:
         yield f"{bad} tests failed; the first {FAILURES_LIMIT - 1} are in the manifest, all in artifacts/tests.jsonl"
 

@@ -22,6 +22,7 @@ from typing import TypeVar
 from telltale import __version__, bundle, gha
 from telltale.capture import (
     environment,
+    guards,
     host,
     interpreter,
     nodeids,
@@ -32,6 +33,7 @@ from telltale.capture import (
 )
 from telltale.capture.beside import Beside
 from telltale.capture.command import Ended, Start, run_command
+from telltale.capture.guards import Guards
 from telltale.capture.interpreter import Interpreter
 from telltale.capture.profilers.interface import Place, Profiler
 from telltale.capture.profilers.profiling import Profiling
@@ -89,6 +91,7 @@ class Recording:
         """Claim the folder and write the manifest as `running`; `UsageError` when that fails."""
         self.plan = plan
         self.findings: list[str] = []
+        self.disagreements: list[str] = []
         self.folder = bundle.claim(plan.out.absolute(), plan.name, started)
         self._environ = plan.child_environ
         self._redactor = Redactor(
@@ -104,6 +107,7 @@ class Recording:
         self._python: Interpreter | None = None
         self._before: dict[str, object] = {}
         self._profiling: Profiling | None = None
+        self._guarded = False
         self.evidence = Evidence(
             kind=plan.kind,
             name=plan.name,
@@ -166,6 +170,32 @@ class Recording:
         )
         self._profiling = self._profile()
         self.attempt("the manifest", lambda: bundle.write_manifest(self.folder, self.evidence))
+
+    def require(self, required: Guards) -> tuple[str, ...]:
+        """
+        Check the guards before the start; return why the figures will be no measurement.
+
+        The manifest says so from now on. A guard that cannot be checked is missing.
+        """
+        if required == Guards():
+            return ()
+        before = len(self.findings)
+        found = self.attempt("the guards", lambda: self._missing(required))
+        reasons = tuple(self.findings[before:]) if found is None else found
+        self._guarded = required.clean_tree and not reasons
+        self.evidence = dataclasses.replace(self.evidence, invalid=reasons)
+        self.attempt("the manifest", lambda: bundle.write_manifest(self.folder, self.evidence))
+        return reasons
+
+    def look_again(self) -> None:
+        """Say which tracked files the command changed, when they were required to be unchanged."""
+        plan = self.plan
+        if self._guarded and (
+            files := self.attempt(
+                "the code after the run", lambda: source.changes(plan.cwd, plan.environ)
+            )
+        ):
+            self.findings.append(f"the command changed tracked files: {guards.listed(files)}")
 
     def run(self, signals: Signals) -> Ended:
         """Run the command; nothing that it started survives."""
@@ -254,12 +284,24 @@ class Recording:
             tests=None if tests is None else bundle.count(tests),
             failures=failures,
             findings=tuple(self._redactor.text(finding) for finding in self.findings),
+            disagreements=tuple(self._redactor.text(each) for each in self.disagreements),
         )
         profiled = self._profiling.lines if self._profiling else ()
         text = summary.render(self.evidence, tests or (), profiled)
         self._write("analysis/summary.md", lambda: text)
         bundle.write_manifest(self.folder, self.evidence)
         return text
+
+    def _missing(self, required: Guards) -> tuple[str, ...]:
+        plan = self.plan
+        sentences = guards.missing(
+            required,
+            argv=plan.argv,
+            environ=self._environ,
+            redact=self._redactor.value,
+            changed=lambda: source.changes(plan.cwd, plan.environ),
+        )
+        return tuple(self._redactor.text(sentence) for sentence in sentences)
 
     def _not_run(self, asked: int | None, why: str) -> Ended:
         status = 128 + asked if asked else TelltaleError.exit_code

@@ -55,6 +55,15 @@ def look(cwd: Path, environ: Mapping[str, str], context: gha.Context) -> Checkou
     )
 
 
+def changes(cwd: Path, environ: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Return the tracked files that differ from HEAD, sorted; None when git does not say."""
+    git = functools.partial(_ask_git, cwd, environ)
+    top = git("rev-parse", "--show-toplevel")
+    # Not the porcelain's status: a file that was only touched is no change.
+    names = git("diff", "--name-only", "-z", "HEAD", "--") if top else None
+    return None if names is None else tuple(sorted(filter(None, names.split("\0"))))
+
+
 def _owner_and_name(url: str) -> str:
     found = re.search(r"[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", url)
     # A path on this machine names folders, not an owner.

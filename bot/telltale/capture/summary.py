@@ -22,6 +22,7 @@ def render(evidence: Evidence, tests: Sequence[TestResult], profiled: Sequence[s
     """
     parts = [
         *_head(evidence),
+        *_alarms(evidence),
         *_figures(evidence),
         *_findings(evidence),
         *_failures(evidence),
@@ -56,7 +57,12 @@ def size(count: int) -> str:
 
 
 def _head(evidence: Evidence) -> Iterator[str]:
-    yield f"# {_text(evidence.name)}: {_OUTCOMES[evidence.outcome]}"
+    said = [_OUTCOMES[evidence.outcome]]
+    if evidence.disagreements:
+        said.append("BUT THE EVIDENCE DISAGREES")
+    if evidence.invalid:
+        said.append("INVALID, no measurement")
+    yield f"# {_text(evidence.name)}: {', '.join(said)}"
     yield ""
     yield _fence(_command(evidence.command.argv))
     yield ""
@@ -71,6 +77,19 @@ _OUTCOMES = {
     Outcome.INTERRUPTED: "interrupted",
     Outcome.ERROR: "could not be run",
 }
+
+
+def _alarms(evidence: Evidence) -> Iterator[str]:
+    """Say first what changes the meaning of all that follows."""
+    for title, sentences in (
+        ("The evidence disagrees: one of these is wrong", evidence.disagreements),
+        ("Invalid: these figures are no measurement", evidence.invalid),
+    ):
+        if sentences:
+            yield f"**{title}**"
+            yield ""
+            yield from (f"- {_text(sentence)}" for sentence in sentences)
+            yield ""
 
 
 def _figures(evidence: Evidence) -> Iterator[str]:

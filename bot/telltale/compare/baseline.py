@@ -61,7 +61,7 @@ def choose(head: Record, records: Sequence[Record]) -> Baseline:
 
     They are of the same series, started no later, ran on the default branch
     (or, when head ran at a terminal, at a terminal too), on unchanged files,
-    to their end, on the same kind of machine. `records` may be in any order
+    with all guards that they required, to their end, on the same kind of machine. `records` may be in any order
     and may hold head itself and anything else.
     """
     local = head.origin.local
@@ -73,6 +73,7 @@ def choose(head: Record, records: Sequence[Record]) -> Baseline:
         (lambda record: record.series == head.series and _earlier(record, head), "no earlier run"),
         (lambda record: _believable(record.origin, local=local), f"no {runs}"),
         (lambda record: not record.dirty, f"no {runs} with unchanged files"),
+        (lambda record: not record.invalid, f"no {runs} that are valid measurements"),
         (lambda record: not unmeasured(record), f"no {runs} that came to an end"),
     )
     left: Sequence[Record] = records
@@ -91,6 +92,8 @@ def unmeasured(record: Record) -> str:
         return "it failed before a test could be named"
     if record.profiled:
         return f"it ran under {', '.join(record.profiled)[:60]}, which disturbs its figures"
+    if record.invalid:
+        return f"the run is no valid measurement: {record.invalid[0]}"
     return ""
 
 

@@ -100,7 +100,11 @@ class _Evidence:
         local = head.origin.local
         # Newest first. What runs at a terminal is compared with what ran there before.
         self.baseline = sorted(
-            (record for record in mine if record.origin.trusted or (local and record.origin.local)),
+            (
+                record
+                for record in mine
+                if not record.invalid and (record.origin.trusted or (local and record.origin.local))
+            ),
             key=_when,
             reverse=True,
         )
@@ -108,6 +112,9 @@ class _Evidence:
 
     def judge(self, failure: Failure) -> JudgedFailure:
         """Return the verdict: proof on this very code first, then what the default branch does."""
+        if self.head.invalid:
+            reason = f"the run is no valid measurement: {self.head.invalid[0]}"
+            return JudgedFailure(failure=failure, verdict=FailureVerdict.UNDECIDED, reason=reason)
         flake = self._flake(failure)
         ran = [
             (record, here)
@@ -227,6 +234,8 @@ def _place(record: Record, nodeid: str) -> _Place | None:
     """Return where the test ran; None when the code or the machine is not known for certain."""
     origin = record.origin
     clean = record.dirty is False or (record.dirty is None and origin.run_id is not None)
+    if record.invalid:
+        return None  # the environment was not the one that was required
     if not (origin.sha and clean and record.host.fingerprint):
         return None
     # A pull request is tested merged into a base that moves between its runs; only the

@@ -110,7 +110,8 @@ def encode(record: Record) -> bytes:
             for failure in record.failures
         ],
         "findings": list(record.findings),
-        "profiled": list(record.profiled),
+        # Absent where there is nothing to say, as in the records from before there were any.
+        **{key: list(texts) for key, texts in _later(record).items() if texts},
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     packed = io.BytesIO()
@@ -183,9 +184,22 @@ def _record(data: Mapping[str, Any]) -> Record:
             _failure(failure) for failure in take.items(data, "failures", limit=MAX_FAILURES)
         ),
         findings=take.texts(data, "findings", limit=MAX_FINDINGS),
-        # Absent in what earlier versions wrote.
-        profiled=take.texts(data, "profiled", limit=100) if "profiled" in data else (),
+        profiled=_later_texts(data, "profiled"),
+        invalid=_later_texts(data, "invalid"),
+        disagreements=_later_texts(data, "disagreements"),
     )
+
+
+def _later(record: Record) -> Mapping[str, tuple[str, ...]]:
+    return {
+        "profiled": record.profiled,
+        "invalid": record.invalid,
+        "disagreements": record.disagreements,
+    }
+
+
+def _later_texts(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return take.texts(data, key, limit=MAX_FINDINGS) if key in data else ()
 
 
 def read_series(data: Mapping[str, Any]) -> Series:

@@ -90,6 +90,8 @@ def make_record(folder: Path, origin: Origin) -> Record:
         failures=_with_bounded_texts(failures),
         findings=_texts(findings, codec.MAX_FINDINGS),
         profiled=_texts([each.name for each in evidence.profiles if each.disturbs], 100),
+        invalid=_texts(evidence.invalid, codec.MAX_FINDINGS),
+        disagreements=_texts(evidence.disagreements, codec.MAX_FINDINGS),
     )
 
 

@@ -60,6 +60,16 @@ def make_view(data: ReportData) -> View:
         findings=tuple(
             (title(job), finding) for job in data.jobs for finding in job.comparison.head.findings
         ),
+        invalid=tuple(
+            (title(job), job.comparison.head.invalid)
+            for job in data.jobs
+            if job.comparison.head.invalid
+        ),
+        disagreements=tuple(
+            (title(job), job.comparison.head.disagreements)
+            for job in data.jobs
+            if job.comparison.head.disagreements
+        ),
         baselines=tuple(
             len(job.comparison.baseline) for job in data.jobs if job.comparison.baseline
         ),

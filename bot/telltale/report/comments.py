@@ -37,6 +37,8 @@ class Limits:
     """How much of each part is shown: rows, except where the name says otherwise."""
 
     died: int = 5
+    alarms: int = 5
+    """Runs whose evidence disagrees with itself, and runs that are invalid."""
     problems: int = 10
     blocks: int = 5
     """Failures shown with their text."""
@@ -62,6 +64,7 @@ class Limits:
 
 FOR_SUMMARY = Limits(
     died=50,
+    alarms=50,
     problems=50,
     blocks=30,
     lines=40,
@@ -83,6 +86,8 @@ FOR_SUMMARY = Limits(
 PARTS = (
     "heading",
     "died",
+    "disagreements",
+    "invalid",
     "problems",
     "new_failures",
     "undecided_failures",
@@ -129,6 +134,7 @@ SHRINK: tuple[tuple[str, int, str], ...] = (
     ("problems", 3, "problems"),
     ("evidence", 0, "evidence links"),
     ("died", 3, "runs that did not end"),
+    ("alarms", 2, "runs that are invalid or disagree with themselves"),
 )
 """(limit, new value, what people call it): the least important first, each step on top of those
 before; docs/report.md has the list. What is left after the last one always fits."""
@@ -219,6 +225,7 @@ def _rows(view: View) -> dict[str, int]:
     lengths = [1 + group.example.text.count("\n") for groups in loud for group in groups]
     return {
         "died": len(view.died),
+        "alarms": max(len(view.disagreements), len(view.invalid)),
         "problems": len(view.problems),
         "blocks": causes,
         "lines": max(lengths, default=0),

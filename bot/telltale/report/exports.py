@@ -104,6 +104,8 @@ def _job(job: Job) -> dict[str, Any]:
         "added": list(comparison.added),
         "removed": list(comparison.removed),
         "findings": list(head.findings),
+        "invalid": list(head.invalid),
+        "disagreements": list(head.disagreements),
         "artifact": {"name": job.artifact, "url": job.artifact_url},
         "reproduce": job.reproduce,
     }

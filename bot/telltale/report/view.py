@@ -128,6 +128,10 @@ class View:
     removed: tuple[Changed, ...]
     findings: tuple[tuple[str, str], ...]
     """(job, sentence)"""
+    invalid: tuple[tuple[str, tuple[str, ...]], ...]
+    """(job, why) of runs whose figures are no measurement"""
+    disagreements: tuple[tuple[str, tuple[str, ...]], ...]
+    """(job, sentences) of runs whose evidence contradicts itself"""
     baselines: tuple[int, ...]
     """Runs in each baseline that is not empty."""
 

@@ -100,18 +100,20 @@ def run_label(data: ReportData) -> str:
 
 def verdict_line(view: View) -> VerdictLine:
     """Say what happened, the worst first."""
-    bad = [*_ended_badly(view), *_failed(view), *_slower(view)]
+    bad = [*_ended_badly(view), *_alarming(view), *_failed(view), *_slower(view)]
     excused = _excused(view)
     needs_action = bool(bad)
     if bad or excused:
-        text = "; ".join([", ".join([*bad, *excused]), tests_in_jobs(view)])
+        what = ", ".join([*bad, *excused])
+        text = "; ".join(filter(None, [what, _invalid(view), tests_in_jobs(view)]))
     elif not view.jobs:
         text = "No evidence was found"
     elif not view.tests:
         text = f"No test report was found in {count(len(view.jobs), 'job')}"
     else:
-        text = "; ".join(filter(None, [_all_pass(view), _compared(view)]))
-    worried = bool(excused or view.problems or not view.tests)
+        compared = _compared(view) if len(view.invalid) < len(view.jobs) else ""
+        text = "; ".join(filter(None, [_all_pass(view), _invalid(view), compared]))
+    worried = bool(excused or view.problems or view.invalid or not view.tests)
     mark = "❌" if needs_action else "⚠️" if worried else "✅"
     return VerdictLine(mark=mark, text=text, needs_action=needs_action)
 
@@ -195,6 +197,16 @@ def _ended_badly(view: View) -> list[str]:
         if number:
             found.append(count(number, one, many))
     return found
+
+
+def _alarming(view: View) -> list[str]:
+    number = len(view.disagreements)
+    what = ("run disagrees with itself", "runs disagree with themselves")
+    return [count(number, *what)] if number else []
+
+
+def _invalid(view: View) -> str:
+    return count(len(view.invalid), "run is invalid", "runs are invalid") if view.invalid else ""
 
 
 def _failed(view: View) -> list[str]:

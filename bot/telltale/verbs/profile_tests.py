@@ -9,8 +9,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from telltale import bundle, gha
-from telltale.capture import failures, profilers, reports, shell, summary
+from telltale.capture import failures, guards, profilers, reports, shell, summary
 from telltale.capture.command import Ended
+from telltale.capture.guards import Guards
 from telltale.capture.recording import Plan, Recording
 from telltale.capture.reports import Stamp
 from telltale.capture.signals import Signals
@@ -33,13 +34,16 @@ def run(invocation: Invocation) -> int:
     What goes wrong in Telltale after the command has started is said on
     stderr and never changes the status.
     """
-    plan = read_plan(invocation)
+    plan, required = read_plan(invocation), read_guards(invocation)
     forgiving = invocation.flag("continue-on-failure")
     glob = invocation.text("junit") or _DEFAULT_GLOB
     with Signals() as signals:
         recording = Recording(plan, datetime.now(timezone.utc))
         recording.attempt("the step's outputs", lambda: announce(recording, invocation))
         recording.describe()
+        for reason in recording.require(required):
+            message = f"INVALID: this run will be no measurement: {reason}"
+            say(gha.warning_line(message, invocation.environ))
         before = recording.attempt("older JUnit files", lambda: stamps(plan, glob)) or {}
         ended = recording.run(signals)
         try:
@@ -80,6 +84,15 @@ def read_plan(invocation: Invocation) -> Plan:
     )
 
 
+def read_guards(invocation: Invocation) -> Guards:
+    """Return what the run requires; `UsageError` says which option makes no sense."""
+    return guards.read(
+        invocation.lines("require-env"),
+        invocation.lines("require-flag"),
+        clean_tree=invocation.flag("require-clean-tree"),
+    )
+
+
 def announce(recording: Recording, invocation: Invocation) -> None:
     """Set the outputs that the upload needs, before anything can go wrong."""
     gha.set_outputs(
@@ -113,6 +126,7 @@ def conclude(
     recording.gather(slow=False)
     if ended.outcome is not Outcome.INTERRUPTED:
         recording.list_again()
+        recording.look_again()
     found = recording.attempt(
         "the test report",
         lambda: reports.collect(
@@ -127,7 +141,8 @@ def conclude(
     results = found.results if found else None
     if found and ended.outcome is not Outcome.ERROR:
         recording.findings += found.findings
-    recording.findings += failures.disagreements(results, ended)
+    recording.findings += failures.remarks(results, ended)
+    recording.disagreements += failures.disagreements(results, ended)
     if results is not None:
         bundle.write_tests(recording.folder, results, source="junit")
     log = recording.folder / "logs/output.log"
@@ -156,8 +171,11 @@ def tell(recording: Recording, ended: Ended, invocation: Invocation) -> None:
     path = recording.folder / "analysis/summary.md"
     gha.add_summary(environ, path.read_text(encoding="ascii"))
     tests = f", {many(counts.total, 'test')}" if counts else ""
+    for disagreement in evidence.disagreements:
+        say(gha.error_line(disagreement, environ))
+    invalid = " (INVALID: no measurement)" if evidence.invalid else ""
     say(
-        f"telltale: {evidence.outcome.value} in {summary.duration(ended.elapsed_s)}{tests};"
+        f"telltale: {evidence.outcome.value}{invalid} in {summary.duration(ended.elapsed_s)}{tests};"
         f" bundle: {recording.folder}"
     )
 
