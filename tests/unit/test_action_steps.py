@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -46,12 +47,13 @@ def start(tmp_path: Path, tools: Path) -> Step:
     """Start an action's first step in a job's workspace, without its artifacts' upload."""
     workspace = tmp_path / "work"
     workspace.mkdir()
-    script = tmp_path / "step.sh"
+    scripts = (tmp_path / f"step-{number}.sh" for number in itertools.count())
 
     def call(action: Path, **variables: str) -> subprocess.Popen[str]:
         step = first_step(action)
         # Source: ScriptHandlerHelpers.cs of actions/runner.
         assert step["shell"] == "sh"
+        script = next(scripts)
         script.write_text(step["run"] + "\n", encoding="utf-8")
         inputs = dict.fromkeys(step["env"], "")
         return subprocess.Popen(
