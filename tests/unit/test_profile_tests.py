@@ -655,7 +655,8 @@ def test_the_peak_of_memory_is_an_output(profile: Profile) -> None:
 
     peak = int(done.outputs["peak-rss"])
     assert peak >= 200 << 20
-    assert peak == done.evidence.resources.tree_peak_rss_bytes
+    used = done.evidence.resources
+    assert peak == (used.tree_peak_rss_bytes or used.max_rss_bytes)  # a short run has no sample
 
 
 # The program as a process of its own
