@@ -478,6 +478,7 @@ def _evidence(fields: _Fields) -> Evidence:
             cwd=command.text("cwd"),
             env=command.mapping("env"),
             timeout_s=command.number("timeout_s"),
+            hang_after_s=command.number("hang_after_s"),
         ),
         started_at=fields.matching("started_at", _INSTANT, "an instant as 2026-11-22T10:15:16Z"),
         exit_code=fields.integer("exit_code"),

@@ -27,6 +27,11 @@ TIMEOUT = Option(
     help="Seconds after which the command and everything it started are killed.",
     metavar="SECONDS",
 )
+HANG_AFTER = Option(
+    name="hang-after",
+    help="Seconds without output and CPU time after which the command is ended as at its timeout.",
+    metavar="SECONDS",
+)
 TOKEN = Option(
     name="token",
     help="Token for the history branch, comments and issues.",
@@ -51,6 +56,7 @@ PROFILE_TESTS = (
         metavar="GLOB",
     ),
     TIMEOUT,
+    HANG_AFTER,
     Option(
         name="profile",
         help="Profilers of the run, by commas or lines: resources, py-spy, or none.",

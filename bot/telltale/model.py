@@ -22,7 +22,7 @@ class Outcome(str, enum.Enum):
     PASSED = "passed"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
-    """Telltale killed it at its limit."""
+    """Telltale killed it at its time limit, or because it had gone silent."""
     CRASHED = "crashed"
     """It died by a signal that Telltale did not send."""
     INTERRUPTED = "interrupted"
@@ -146,6 +146,10 @@ class TestCounts:
     interrupted: int = 0
 
 
+HUNG = "Telltale killed the command as hung"
+"""How the finding begins that tells silence from the time limit."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """What was run, exactly."""
@@ -156,6 +160,8 @@ class Command:
     env: Mapping[str, str] = field(default_factory=dict)
     """What `--env` set for the child, redacted; nothing of the surrounding environment."""
     timeout_s: float | None = None
+    hang_after_s: float | None = None
+    """Seconds of silence after which it was to be ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

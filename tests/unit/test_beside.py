@@ -13,7 +13,8 @@ import pytest
 
 from telltale.capture import tree
 from telltale.capture.beside import Beside, Program
-from telltale.capture.command import Ended, Grace, Start, run_command
+from telltale.capture.command import Ended, Start, run_command
+from telltale.capture.ending import Grace
 from telltale.capture.signals import Signals
 from telltale.model import Outcome
 from tests.support import alive
@@ -95,7 +96,7 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
                         beside=Beside(beside, dict(os.environ)),
                     ),
                     signals,
-                    at_limit=lambda _: None,
+                    look=lambda _: None,
                 )
         finally:
             os.close(nowhere)

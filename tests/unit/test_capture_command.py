@@ -17,8 +17,10 @@ from typing import Protocol
 import pytest
 
 from telltale.capture import kernel, tree
-from telltale.capture.command import Ended, Grace, Start, run_command
+from telltale.capture.command import Ended, Start, run_command
+from telltale.capture.ending import Grace
 from telltale.capture.signals import Signals
+from telltale.capture.stacks import Look
 from telltale.model import Outcome
 from tests.support import alive
 
@@ -57,7 +59,8 @@ class Run:
     passed_on: bytes
     """What arrived at our own stdout."""
     passed_on_err: bytes
-    at_limit: list[list[tree.Process]]
+    looks: list[Look]
+    """What was looked at before it was told to end."""
 
     def log(self, name: str = "output") -> bytes:
         return (self.bundle / "logs" / f"{name}.log").read_bytes()
@@ -73,6 +76,8 @@ class Runs(Protocol):
         self,
         *argv: str,
         timeout_s: float | None = None,
+        hang_after_s: float | None = None,
+        own_cgroup: bool = True,
         grace: Grace = ...,
         streams: tuple[int, int] | None = None,
     ) -> Run: ...
@@ -110,10 +115,12 @@ def run(tmp_path: Path, work: Path) -> Iterator[Runs]:
     def start(
         *argv: str,
         timeout_s: float | None = None,
+        hang_after_s: float | None = None,
+        own_cgroup: bool = True,
         grace: Grace = QUICK,
         streams: tuple[int, int] | None = None,
     ) -> Run:
-        out, err, at_limit = bundle / "out", bundle / "err", list[list[tree.Process]]()
+        out, err, looks = bundle / "out", bundle / "err", list[Look]()
         with out.open("wb") as out_file, err.open("wb") as err_file, Signals() as signals:
             ended = run_command(
                 Start(
@@ -122,11 +129,13 @@ def run(tmp_path: Path, work: Path) -> Iterator[Runs]:
                     env=ENV,
                     bundle=bundle,
                     timeout_s=timeout_s,
+                    hang_after_s=hang_after_s,
+                    own_cgroup=own_cgroup,
                     grace=grace,
                     streams=streams or (out_file.fileno(), err_file.fileno()),
                 ),
                 signals,
-                at_limit=at_limit.append,
+                look=looks.append,
             )
         assert survivors(work) == []
         return Run(
@@ -134,7 +143,7 @@ def run(tmp_path: Path, work: Path) -> Iterator[Runs]:
             bundle=bundle,
             passed_on=out.read_bytes(),
             passed_on_err=err.read_bytes(),
-            at_limit=at_limit,
+            looks=looks,
         )
 
     yield start
@@ -242,8 +251,8 @@ def test_at_the_limit_it_is_looked_at_then_asked_then_killed(run: Runs) -> None:
     sleep, shell = map(int, done.log("stdout").split(b"\n")[0].split())
     assert done.log("stdout") == b"%d %d\nINT\nTERM\n" % (sleep, shell)
     assert (done.ended.signal, done.ended.status) == (signal.SIGKILL, 124)
-    (seen,) = done.at_limit
-    assert [(process.pid, process.ppid, process.name) for process in seen] == [
+    (seen,) = done.looks
+    assert [(process.pid, process.ppid, process.name) for process in seen.processes] == [
         (shell, os.getpid(), "sh"),
         (sleep, shell, "sleep"),
     ]
@@ -278,6 +287,42 @@ def test_the_limit_holds_although_nobody_reads_our_output(run: Runs) -> None:
     assert any("took nothing for 0.2 s" in finding for finding in done.ended.findings)
 
 
+# Silence
+
+
+@pytest.mark.parametrize(
+    ("script", "last"),
+    [
+        pytest.param("echo working; sleep 1000", "the last line of output was: working", id="one"),
+        pytest.param("sleep 1000 & sleep 1000", "it had written nothing", id="tree"),
+        pytest.param("kill -STOP $$", "it had written nothing", id="stopped"),
+    ],
+)
+def test_a_silent_command_is_ended_as_at_its_limit(script: str, last: str, run: Runs) -> None:
+    done = run(script, hang_after_s=0.5, timeout_s=600)
+
+    assert (done.ended.outcome, done.ended.status) == (Outcome.TIMED_OUT, 124)
+    assert done.ended.silent
+    (finding,) = done.ended.findings
+    assert finding.startswith(
+        "Telltale killed the command as hung: for 0.5 s there was no output and 0.0"
+    )
+    assert finding.endswith(last)
+    (seen,) = done.looks
+    assert seen.why.startswith("for 0.5 s there was no output")
+    assert done.ended.elapsed_s >= 0.5
+
+
+def test_work_is_no_silence(run: Runs) -> None:
+    # Also of processes that nobody waits for.
+    burn = f"{sys.executable} -ISc 'import time\nwhile time.process_time() < 1.2: pass'"
+
+    done = run(f"trap '' CHLD; {burn} & wait; exit 3", hang_after_s=1)
+
+    assert (done.ended.outcome, done.ended.status) == (Outcome.FAILED, 3)
+    assert not done.ended.silent
+
+
 # Being asked to stop
 
 
@@ -294,6 +339,9 @@ def test_a_signal_to_us_is_passed_on(number: signal.Signals, run: Runs) -> None:
     assert (done.ended.exit_code, done.ended.signal) == (9, None)
     assert done.log().splitlines()[-1] == b"tidy"
     assert done.ended.findings == (f"Telltale was asked to stop by {number.name} and passed it on",)
+    (seen,) = done.looks
+    assert seen.quick
+    assert [process.name for process in seen.processes][:1] == ["sh"]
 
 
 def test_who_ignores_it_is_killed(run: Runs) -> None:
@@ -374,6 +422,8 @@ def test_who_waits_for_the_tests_does_not_keep_the_signal_from_them(
 
 # Nothing is left behind
 
+# Where none can be made, both are the same.
+OWN_CGROUP = pytest.mark.parametrize("own_cgroup", [True, False], ids=["cgroup", "no-cgroup"])
 SPAWN = {
     "child": "./hold &",
     "ignores-signals": "(trap '' INT TERM HUP; exec ./hold) &",
@@ -383,6 +433,7 @@ SPAWN = {
 }
 
 
+@OWN_CGROUP
 @pytest.mark.parametrize("spawn", SPAWN.values(), ids=SPAWN)
 @pytest.mark.parametrize(
     ("then", "outcome"),
@@ -394,8 +445,10 @@ SPAWN = {
         ),
     ],
 )
-def test_nothing_survives(then: str, outcome: Outcome, spawn: str, run: Runs) -> None:
-    done = run(f"{spawn}\nread pid <pid; echo $pid; {then}")
+def test_nothing_survives(
+    then: str, outcome: Outcome, spawn: str, own_cgroup: bool, run: Runs
+) -> None:
+    done = run(f"{spawn}\nread pid <pid; echo $pid; {then}", own_cgroup=own_cgroup)
 
     assert done.ended.outcome is outcome
     assert not alive(int(done.log().split()[0]))
@@ -407,14 +460,17 @@ def test_a_stopped_process_does_not_survive(run: Runs) -> None:
     assert not alive(int(done.log()))
 
 
-def test_what_flees_by_forking_is_caught(run: Runs, work: Path) -> None:
+@OWN_CGROUP
+def test_what_flees_by_forking_is_caught(own_cgroup: bool, run: Runs, work: Path) -> None:
     (work / "flee.py").write_text(
         "import os\nos.setsid()\nopen('pid', 'w').close()\nwhile True:\n"
         "    if os.fork():\n        os._exit(0)\n",
         encoding="ascii",
     )
 
-    done = run(f"{sys.executable} -IS {work}/flee.py & read nothing <pid; exit 0")
+    script = f"{sys.executable} -IS {work}/flee.py & read nothing <pid; exit 0"
+
+    done = run(script, own_cgroup=own_cgroup)
 
     assert done.ended.outcome is Outcome.PASSED
     assert any("flee.py" in finding for finding in done.ended.findings)

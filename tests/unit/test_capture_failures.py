@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from telltale.bundle import FAILURES_LIMIT, TEXT_LIMIT
 from telltale.capture import failures
 from telltale.capture.command import Ended
+from telltale.flaky import naming
 from telltale.model import FailureKind, Outcome, Resources, TestOutcome, TestResult
 
 
@@ -79,7 +81,12 @@ def test_each_failed_test_and_the_run_when_it_failed_by_itself(
         (
             an_end(Outcome.TIMED_OUT, 124),
             FailureKind.HANG_OR_DEVICE_TIMEOUT,
-            "the command was killed at its time limit",
+            naming.AT_ITS_LIMIT,
+        ),
+        (
+            dataclasses.replace(an_end(Outcome.TIMED_OUT, 124), silent=True),
+            FailureKind.HANG_OR_DEVICE_TIMEOUT,
+            "the command was killed because it had gone silent",
         ),
         (
             an_end(Outcome.CRASHED, 139, 11),

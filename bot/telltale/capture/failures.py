@@ -11,6 +11,8 @@ from telltale.capture.output import last_bytes
 from telltale.capture.words import many
 from telltale.model import Failure, FailureKind, Outcome, TestOutcome, TestResult
 
+AT_ITS_LIMIT = "the command was killed at its time limit"
+"""As `flaky.naming` knows it, which is not imported before there is something to name."""
 _LOG_LINES = 100
 
 
@@ -84,7 +86,9 @@ def _name_run(results: Sequence[TestResult], ended: Ended, log: Path) -> Failure
     tail = last_bytes(log, TEXT_LIMIT).decode("utf-8", "replace")
     text = "\n".join(tail.splitlines()[-_LOG_LINES:])
     what = _what(ended)
-    kind, signature = _named(nodeid, f"{what}\n{text}")
+    # A hang is the same one whichever limit found it.
+    named_by = AT_ITS_LIMIT if ended.outcome is Outcome.TIMED_OUT else what
+    kind, signature = _named(nodeid, f"{named_by}\n{text}")
     return Failure(
         nodeid=nodeid,
         kind=_kind(ended, kind),
@@ -96,7 +100,7 @@ def _name_run(results: Sequence[TestResult], ended: Ended, log: Path) -> Failure
 
 def _what(ended: Ended) -> str:
     if ended.outcome is Outcome.TIMED_OUT:
-        return "the command was killed at its time limit"
+        return "the command was killed because it had gone silent" if ended.silent else AT_ITS_LIMIT
     if ended.outcome is Outcome.CRASHED:
         return f"the command was ended by signal {ended.signal}"
     if ended.outcome is Outcome.ERROR:

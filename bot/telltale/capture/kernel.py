@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from telltale.capture.cgroup import Group
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -31,25 +34,41 @@ def adopt_orphans(on: bool) -> bool | None:
     return bool(before.value)
 
 
-def die_with_parent() -> Callable[[], None] | None:
+@contextlib.contextmanager
+def before_exec(group: Group | None) -> Iterator[Callable[[], None] | None]:
     """
-    Return what a child calls before exec so that the kernel kills it when we die.
+    Yield what a child calls before exec: it joins the group, and dies when we die.
 
-    It holds for that child, not for what the child starts. None where the
-    kernel cannot do it.
+    The second holds for that child, not for what the child starts. None where
+    the kernel can do neither.
     """
     if not sys.platform.startswith("linux"):
-        return None
+        yield None
+        return
     libc = ctypes.CDLL(None, use_errno=True)
     parent = os.getpid()
+    entrance = _entrance(group)
 
-    def before_exec() -> None:
+    def call() -> None:
+        if entrance is not None:
+            with contextlib.suppress(OSError):
+                os.write(entrance, b"0")
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             # We died in between: nobody will read what it writes.
             os._exit(137)
 
-    return before_exec
+    try:
+        yield call
+    finally:
+        if entrance is not None:
+            os.close(entrance)
+
+
+def _entrance(group: Group | None) -> int | None:
+    with contextlib.suppress(OSError):
+        return group.entrance() if group else None
+    return None
 
 
 def oom_kills() -> int:

@@ -37,6 +37,8 @@ class Output:
     def __init__(self, logs: Path, selector: selectors.BaseSelector, to: tuple[int, int]) -> None:
         self.problems: list[str] = []
         """One sentence for each thing that could not be kept or passed on."""
+        self.heard = time.monotonic()
+        """When the last output came, by the monotonic clock; at first when we began to listen."""
         out, err = (_Forward(fd, selector, self._listen) for fd in to)
         # `2>&1`: one queue, or a stalled reader would see the streams change places.
         self._forwards = (out, out) if _same(*to) else (out, err)
@@ -75,7 +77,7 @@ class Output:
                 break
         for pipe in self._pipes:
             self._close(pipe)
-        while pending := self._pending:
+        while pending := self.pending:
             if not wait(functools.partial(self._took_some, pending), patience_s):
                 self.problems.append(
                     f"the reader of Telltale's own output took nothing for {patience_s:g} s:"
@@ -108,6 +110,8 @@ class Output:
                 size += len(data)
             # What was told just now may have been written after we looked.
             quiet = not any(found) and not told
+        if size:
+            self.heard = time.monotonic()
         self._write(turns, b"".join(parts[0]), b"".join(parts[1]), quiet=quiet)
         self._listen()
         return size > 0
@@ -149,7 +153,7 @@ class Output:
 
     def _listen(self) -> None:
         """Wake up for the pipes that may be read: none while a reader of ours lags far behind."""
-        held_back = self._pending > _HELD_BACK
+        held_back = self.pending > _HELD_BACK
         for pipe in self._pipes:
             wanted = not pipe.ended and not held_back
             if wanted and not pipe.listening:
@@ -159,10 +163,11 @@ class Output:
             pipe.listening = wanted
 
     def _took_some(self, pending: int) -> bool:
-        return self._pending < pending
+        return self.pending < pending
 
     @property
-    def _pending(self) -> int:
+    def pending(self) -> int:
+        """Bytes that our own reader has not taken yet."""
         return sum(len(forward.pending) for forward in set(self._forwards))
 
 

@@ -22,6 +22,7 @@ from typing import TypeVar
 from telltale import __version__, bundle, gha
 from telltale.capture import (
     environment,
+    frames,
     guards,
     host,
     interpreter,
@@ -40,7 +41,7 @@ from telltale.capture.profilers.profiling import Profiling
 from telltale.capture.redact import Redactor
 from telltale.capture.signals import Signals
 from telltale.capture.source import Checkout
-from telltale.capture.tree import Process
+from telltale.capture.stacks import Look, Sources
 from telltale.errors import TelltaleError, UsageError
 from telltale.model import (
     BundleKind,
@@ -73,6 +74,7 @@ class Plan:
     overrides: Mapping[str, str]
     """What `--env` set."""
     timeout_s: float | None
+    hang_after_s: float | None
     environ: Mapping[str, str]
     """Our own environment."""
     profilers: tuple[Profiler, ...] = ()
@@ -119,6 +121,7 @@ class Recording:
                     key: self._redactor.value(key, value) for key, value in plan.overrides.items()
                 },
                 timeout_s=plan.timeout_s,
+                hang_after_s=plan.hang_after_s,
             ),
             started_at=bundle.instant(started),
             source=self._checkout.source,
@@ -210,10 +213,11 @@ class Recording:
             env={**self._environ, **(profiling.environ() if profiling else {})},
             bundle=self.folder,
             timeout_s=self.plan.timeout_s,
+            hang_after_s=self.plan.hang_after_s,
             beside=profiling.beside() if profiling else Beside(),
         )
         return self.attempt(
-            "the run", lambda: run_command(start, signals, at_limit=self._at_limit)
+            "the run", lambda: run_command(start, signals, look=self._look)
         ) or self._not_run(signals.asked, "Telltale could not run the command")
 
     def measure(self, ended: Ended) -> None:
@@ -345,10 +349,15 @@ class Recording:
             signal=ended.signal,
         )
 
-    def _at_limit(self, processes: list[Process]) -> None:
-        self._write(
-            "artifacts/stacks.txt",
-            lambda: stacks.snapshot(processes, self._environ, self._redactor.text),
+    def _look(self, look: Look) -> None:
+        """See where everything stands before it is told to end."""
+        python = self._python.path if self._python else None
+        sources = Sources(spy=frames.find_spy(self._environ.get("PATH"), python))
+        self.attempt(
+            "where everything stood",
+            lambda: stacks.record(
+                self.folder / "artifacts/stacks.txt", look, sources, self._redactor.text
+            ),
         )
 
     def _write(self, name: str, text: Callable[[], str]) -> None:

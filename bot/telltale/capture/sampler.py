@@ -34,6 +34,10 @@ class Sampler:
         """The largest sum seen."""
         self.largest_bytes = 0
         """The largest single process seen."""
+        self.cpu_s = 0.0
+        """CPU time of the last row."""
+        self.late_s = 0.0
+        """How much later than planned the last look was."""
         self.due = math.inf
         """When the next look is due, by the monotonic clock."""
         self._start = 0.0
@@ -46,16 +50,18 @@ class Sampler:
         """Count time from now."""
         self._start = self.due = time.monotonic()
 
-    def tick(self) -> None:
-        """Look, if it is due."""
+    def tick(self) -> bool:
+        """Look, if it is due; return whether it was."""
         now = time.monotonic()
         if now < self.due:
-            return
+            return False
+        self.late_s = now - self.due
         before = time.process_time()
         self._look(now - self._start)
         cost = time.process_time() - before
         growing = max(_FIRST_S, now - self._start)
         self.due = now + max(min(INTERVAL_S, growing), cost / _SHARE)
+        return True
 
     def close(self) -> None:
         """End the file."""
@@ -63,14 +69,16 @@ class Sampler:
             self._file.close()
 
     def _look(self, elapsed_s: float) -> None:
-        living = [process for process in self._tree() if not process.dead]
+        found = self._tree()
+        living = [process for process in found if not process.dead]
         if not living:
             return
         sizes = [process.rss_bytes for process in living]
         self.peak_bytes = max(self.peak_bytes, sum(sizes))
         self.largest_bytes = max(self.largest_bytes, *sizes)
-        cpu_s = sum(process.cpu_s for process in living) + self._reaped_s()
-        self._write(f"{elapsed_s:.3f},{len(living)},{cpu_s:.2f},{sum(sizes)}")
+        # Who ended has its time until somebody waits for it: then it is in its parent's.
+        self.cpu_s = sum(process.cpu_s for process in found) + self._reaped_s()
+        self._write(f"{elapsed_s:.3f},{len(living)},{self.cpu_s:.2f},{sum(sizes)}")
 
     def _write(self, row: str) -> None:
         # A full disk costs samples, not the run.

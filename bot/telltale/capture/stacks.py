@@ -1,57 +1,113 @@
 """
-`artifacts/stacks.txt`: where everything stood at the time limit, before anybody was disturbed.
+`artifacts/stacks.txt`: where everything stood before it was told to end.
 
-/proc tells state, wait channel and, to root, kernel stacks; py-spy, when it
-is installed, tells the Python frames without stopping the process. Nothing
-is installed and no signal is sent.
+First what disturbs nobody: when it was and what ran, the process tree, every
+thread's state and wait channel from /proc (to root, kernel stacks too). Then
+Python frames: by py-spy where it is installed, at last by a signal to those
+that take it, which may wake a call that waits. Each part is in the file
+before the next is begun.
 """
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
 
-from telltale.capture import tree
+from telltale.capture import frames, tree
+from telltale.capture.words import many
 
 _DUMP_S = 5.0
 _ALL_DUMPS_S = 15.0
+_SIGNAL_S = 1.0
+_ALL_SIGNALS_S = 15.0
+_QUICK_S = 1.0
+"""For all signals when a cancelled job has 7.5 s left."""
+_PROCESSES = 1000
 _THREADS = 64
+_SOURCE = re.compile(r"^State:\s*(\S)", re.MULTILINE)
 
 
-def snapshot(
-    processes: Sequence[tree.Process], environ: Mapping[str, str], redact: Callable[[str], str]
-) -> str:
-    """Return the text; takes at most about 20 s, most of it py-spy's."""
-    spy = shutil.which("py-spy", path=environ.get("PATH"))
-    end = time.monotonic() + _ALL_DUMPS_S
-    lines = [
-        "# The process tree when the time limit was reached, before any signal was sent.",
-        f"# Python frames: {'py-spy dump' if spy else 'py-spy is not in PATH: none'}.",
-    ]
-    for process in processes:
-        lines += ["", *_process(process, redact)]
-        if spy and _is_python(process.pid):
-            left = min(_DUMP_S, end - time.monotonic())
-            lines += _python_frames(spy, process.pid, left)
-    return "\n".join(lines) + "\n"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What there is to look at, and how much time there is."""
+
+    why: str
+    """Why it is ended: the first line of the file."""
+    elapsed_s: float
+    """Since the start of the command."""
+    processes: Sequence[tree.Process]
+    """The living ones, parents first."""
+    quick: bool = False
+    """There are seconds left: nothing slow."""
+    enough: Callable[[], bool] = lambda: False
+    """Whether there is no time left at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What helps to look."""
+
+    spy: str | None = None
+    """py-spy's path."""
+    armed: Collection[int] = ()
+    """Processes that said that SIGUSR1 makes them append their stacks to the same file."""
+    running: Sequence[str] = ()
+    """One line for each test that is running."""
+
+
+def record(path: Path, look: Look, sources: Sources, redact: Callable[[str], str]) -> None:
+    """
+    Append what can be seen to the file; takes at most about 30 s, and about 1 s when quick.
+
+    Raises `OSError` when the file cannot be written.
+    """
+    # Whatever the tests put there: no link is followed, no pipe is waited for.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o644)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+        _put(file, _head(look, sources))
+        for process in look.processes[:_PROCESSES]:
+            if look.enough():
+                return
+            _put(file, _process(process, redact))
+        if len(look.processes) > _PROCESSES:
+            _put(file, ["", f"... and {len(look.processes) - _PROCESSES} more processes"])
+        if not look.quick:
+            _spy(file, look, sources.spy, redact)
+        _signal(file, path, look, sources.armed)
+
+
+def _put(file: TextIO, lines: Iterator[str] | Sequence[str]) -> None:
+    file.write("".join(f"{line}\n" for line in lines))
+    file.flush()
+
+
+def _head(look: Look, sources: Sources) -> Iterator[str]:
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    yield f"# {at}, {look.elapsed_s:.1f} s after the start: {look.why}."
+    for line in sources.running:
+        yield f"# Running: {line}"
+    yield f"# {many(len(look.processes), 'process', 'processes')}, before any signal was sent:"
 
 
 def _process(process: tree.Process, redact: Callable[[str], str]) -> Iterator[str]:
+    yield ""
     yield (
         f"pid {process.pid}  parent {process.ppid}  {process.name}  state {process.state}"
         f"  cpu {process.cpu_s:.2f} s  rss {process.rss_bytes} bytes"
+        f"  files {tree.open_files(process.pid)}"
     )
     yield f"  command: {redact(tree.command_line(process.pid))}"
     threads = tree.threads(process.pid)
     for thread in threads[:_THREADS]:
         place = f"task/{thread}"
         name = tree.detail(process.pid, f"{place}/comm")
-        state = re.search(
-            r"^State:\s*(\S)", tree.detail(process.pid, f"{place}/status"), re.MULTILINE
-        )
+        state = _SOURCE.search(tree.detail(process.pid, f"{place}/status"))
         waits = tree.detail(process.pid, f"{place}/wchan")
         yield (
             f"  thread {thread}  {name}  state {state[1] if state else '?'}"
@@ -63,26 +119,32 @@ def _process(process: tree.Process, redact: Callable[[str], str]) -> Iterator[st
         yield f"  ... and {len(threads) - _THREADS} more threads"
 
 
-def _is_python(pid: int) -> bool:
-    # An interpreter by name or, for programs that embed one, by its library.
-    return "python" in tree.detail(pid, "maps").lower()
+def _spy(file: TextIO, look: Look, spy: str | None, redact: Callable[[str], str]) -> None:
+    pythons = [each.pid for each in look.processes if frames.is_python(each.pid)]
+    if spy is None:
+        why = "it is neither in the command's PATH nor beside its Python"
+        _put(file, ["", f"# No Python frames by py-spy: {why}."] if pythons else [])
+        return
+    end = time.monotonic() + _ALL_DUMPS_S
+    for pid in pythons:
+        left = min(_DUMP_S, end - time.monotonic())
+        if left <= 0 or look.enough():
+            return
+        found = frames.by_spy(spy, pid, left, look.enough)
+        _put(file, ["", f"# Python frames of pid {pid} by py-spy:"])
+        _put(file, [f"  {redact(line)}" for line in found])
 
 
-def _python_frames(spy: str, pid: int, seconds: float) -> Iterator[str]:
-    if seconds <= 0:
-        yield "  Python frames: no time left"
-        return
-    try:
-        answer = subprocess.run(
-            [spy, "dump", "--pid", str(pid)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=seconds,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        yield f"  Python frames: {error}"
-        return
-    text = answer.stdout if answer.returncode == 0 else answer.stderr
-    for line in text.decode("utf-8", "replace").splitlines():
-        yield f"  {line}"
+def _signal(file: TextIO, path: Path, look: Look, armed: Collection[int]) -> None:
+    """Let processes write their stacks themselves, one at a time."""
+    end = time.monotonic() + (_QUICK_S if look.quick else _ALL_SIGNALS_S)
+    for process in look.processes:
+        # Whoever did not say so, or catches no SIGUSR1 any more, would die of it.
+        if process.pid not in armed or not frames.catches(process.pid):
+            continue
+        left = min(_SIGNAL_S, end - time.monotonic())
+        if left <= 0 or look.enough():
+            return
+        _put(file, ["", f"# Python frames of pid {process.pid} by its own faulthandler:"])
+        if not frames.by_signal(process.pid, path, left):
+            _put(file, ["  it did not answer"])

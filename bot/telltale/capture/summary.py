@@ -72,7 +72,7 @@ _OUTCOMES = {
     Outcome.RUNNING: "running",
     Outcome.PASSED: "passed",
     Outcome.FAILED: "failed",
-    Outcome.TIMED_OUT: "killed at its time limit",
+    Outcome.TIMED_OUT: "killed at its limit",
     Outcome.CRASHED: "crashed",
     Outcome.INTERRUPTED: "interrupted",
     Outcome.ERROR: "could not be run",

@@ -91,6 +91,14 @@ def threads(pid: int) -> list[int]:
         return []
 
 
+def open_files(pid: int) -> int | str:
+    """Return how many file descriptors the process has open, `?` when that may not be seen."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208
+    except OSError:
+        return "?"
+
+
 def _all() -> Iterator[Process]:
     try:
         names = os.listdir("/proc")  # noqa: PTH208

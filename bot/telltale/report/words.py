@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from telltale.model import FailureKind, FailureVerdict, Judgement, Outcome, Record, Verdict
+from telltale.model import HUNG, FailureKind, FailureVerdict, Judgement, Outcome, Record, Verdict
 from telltale.report import figures
 from telltale.report.data import ReportData
 from telltale.report.figures import count
@@ -139,8 +139,10 @@ def how_it_ended(died: Died) -> str:
     head = died.record
     at = head.command.timeout_s
     if head.outcome is Outcome.TIMED_OUT:
-        limit = f" of {figures.limit(at)}" if at else ""
-        return f"timed out: Telltale killed it and all it had started at the limit{limit}."
+        limit = f"at the limit{f' of {figures.limit(at)}' if at else ''}"
+        silent = any(each.startswith(HUNG) for each in head.findings)
+        when = "because it had gone silent" if silent else limit
+        return f"timed out: Telltale killed it and all it had started {when}."
     if head.outcome is Outcome.CRASHED:
         return f"crashed: it died by {_signal(head)}, which Telltale did not send."
     if head.outcome is Outcome.INTERRUPTED:

@@ -79,6 +79,7 @@ def read_plan(invocation: Invocation) -> Plan:
         out=invocation.path("out"),
         overrides=invocation.pairs("env"),
         timeout_s=invocation.seconds("timeout"),
+        hang_after_s=invocation.seconds("hang-after"),
         profilers=profilers.choose(invocation.text("profile")),
         environ=invocation.environ,
     )
@@ -183,7 +184,7 @@ def tell(recording: Recording, ended: Ended, invocation: Invocation) -> None:
 def forgiven(ended: Ended) -> str:
     """Return how the command failed, for the line that says that this does not count."""
     if ended.outcome is Outcome.TIMED_OUT:
-        return "the command was killed at its time limit"
+        return f"the command was killed {'as hung' if ended.silent else 'at its time limit'}"
     if ended.outcome is Outcome.CRASHED:
         return f"the command was ended by signal {ended.signal}"
     return f"the command exited with {ended.exit_code}"
