@@ -345,14 +345,14 @@ class _Supervisor:
             # A forked process starts with our own size, and the kernel counts that: below
             # it only what was sampled is known.
             peak = self._sampler.largest_bytes or None
-        tree_peak = max(self._sampler.peak_bytes, peak or 0) if self._sampler.peak_bytes else None
+        tree_peak = max(self._sampler.peak_bytes, peak or 0) if self._sampler.looked else 0
         return Resources(
             wall_s=round(wall_s, 6),
             user_s=round(usage.user_s, 6),
             system_s=round(usage.system_s, 6),
             cpu_percent=round(100 * usage.cpu_s / wall_s, 1) if wall_s else None,
             max_rss_bytes=peak,
-            tree_peak_rss_bytes=tree_peak,
+            tree_peak_rss_bytes=tree_peak or None,
             major_faults=usage.major_faults,
             minor_faults=usage.minor_faults,
             voluntary_switches=usage.voluntary_switches,

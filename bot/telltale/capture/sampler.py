@@ -34,6 +34,8 @@ class Sampler:
         """The largest sum seen."""
         self.largest_bytes = 0
         """The largest single process seen."""
+        self.looked = False
+        """Whether any process was seen, though a small one's size may read as 0."""
         self.cpu_s = 0.0
         """CPU time of the last row."""
         self.late_s = 0.0
@@ -73,6 +75,7 @@ class Sampler:
         living = [process for process in found if not process.dead]
         if not living:
             return
+        self.looked = True
         sizes = [process.rss_bytes for process in living]
         self.peak_bytes = max(self.peak_bytes, sum(sizes))
         self.largest_bytes = max(self.largest_bytes, *sizes)
