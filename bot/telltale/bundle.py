@@ -30,6 +30,7 @@ from telltale.model import (
     FailureKind,
     GithubRun,
     Host,
+    Leak,
     Outcome,
     Profile,
     Resources,
@@ -68,6 +69,7 @@ FAILURES_BYTES = 8 * 1024 * 1024
 """Of all failures' texts in the manifest together; beyond it each keeps 500 characters."""
 FINDINGS_LIMIT = 200
 PROFILES_LIMIT = 100
+LEAKS_LIMIT = 200
 HASH_LIMIT = 256 * 1024 * 1024
 """Larger files are listed without a hash: a cancelled job has seconds left, not minutes."""
 DEPTH = 6
@@ -277,6 +279,7 @@ def _to_json(evidence: Evidence) -> dict[str, Any]:
     more = len(evidence.findings) - FINDINGS_LIMIT
     if more > 0:
         document["findings"][FINDINGS_LIMIT:] = [f"left out: {more} more"]
+    del document["leaks"][LEAKS_LIMIT:]
     if evidence.github is None:
         del document["github"]
     return document
@@ -499,6 +502,7 @@ def _evidence(fields: _Fields) -> Evidence:
         findings=fields.texts("findings", 1000),
         invalid=fields.texts("invalid", 1000),
         disagreements=fields.texts("disagreements", 1000),
+        leaks=tuple(_leak(each) for each in fields.objects("leaks", LEAKS_LIMIT)),
         telltale=fields.text("telltale", ""),
     )
 
@@ -563,6 +567,15 @@ def _profile(fields: _Fields) -> Profile:
         cost=fields.text("cost", ""),
         missing=fields.text("missing", ""),
         disturbs=bool(fields.boolean("disturbs")),
+    )
+
+
+def _leak(fields: _Fields) -> Leak:
+    return Leak(
+        nodeid=fields.text("nodeid"),
+        what=fields.text("what"),
+        before=fields.text("before"),
+        after=fields.text("after"),
     )
 
 

@@ -133,6 +133,17 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leak:
+    """A state leak: something of its process that a test left changed."""
+
+    nodeid: str
+    """The test; the file, when importing it was enough."""
+    what: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TestCounts:
     """How many tests ended how; `total` is their sum."""
 
@@ -266,6 +277,8 @@ class Evidence:
     """Why the figures are no measurement: one sentence for each guard that was missing."""
     disagreements: tuple[str, ...] = ()
     """Where exit status, test report and pytest's own word contradict each other."""
+    leaks: tuple[Leak, ...] = ()
+    """What tests left changed and nobody put back, the worst first."""
     telltale: str = ""
     """Version of the program that wrote it."""
 

@@ -17,6 +17,7 @@ from telltale.model import (
     Failure,
     FailureKind,
     Host,
+    Leak,
     Outcome,
     Resources,
     Source,
@@ -64,6 +65,9 @@ def a_run(**changes: object) -> Evidence:
                 message="the command was killed at its time limit",
                 text="",
             ),
+        ),
+        "leaks": (
+            Leak(nodeid="t.py::test_c[`|]", what="working directory", before="/a|b", after="/*"),
         ),
         "findings": ("Telltale killed the command at its limit of 905 s", "a *b* <c>\nd"),
     }
@@ -122,7 +126,10 @@ def test_no_text_breaks_out_of_its_place(
     )
     tests = (TestResult(nodeid=nodeid, outcome=TestOutcome.PASSED, duration_s=1.0),)
 
-    found = summary.render(a_run(failures=(failure,), findings=tuple(findings)), tests)
+    leak = Leak(nodeid=nodeid or "t", what=message, before=text, after=text)
+    run = a_run(failures=(failure,), findings=tuple(findings), leaks=(leak,))
+
+    found = summary.render(run, tests)
 
     assert found.isascii()
     outside = re.sub(r"^(`{3,})text\n.*?\n\1$", "", found, flags=re.MULTILINE | re.DOTALL)
@@ -130,6 +137,7 @@ def test_no_text_breaks_out_of_its_place(
         *(["## Findings"] if findings else []),
         "## Failures (1)",
         *[line for line in outside.splitlines() if line.startswith("### ")],
+        "## State left changed (1)",
         "## Slowest tests",
         "## Where it ran",
     ]

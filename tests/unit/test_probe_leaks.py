@@ -185,7 +185,7 @@ CASES: dict[str, tuple[str, list[tuple[str, str, str]], str]] = {
     ),
     "child process": (
         "child = subprocess.Popen(['sleep', '1000'])",
-        [("child process sleep (pid *)", "absent", "alive")],
+        [("child process * (pid *)", "absent", "alive")],
         "child.kill(); child.wait()",
     ),
     "open file": (

@@ -26,6 +26,7 @@ from telltale.capture import (
     guards,
     host,
     interpreter,
+    leaks,
     nodeids,
     source,
     stacks,
@@ -50,6 +51,7 @@ from telltale.model import (
     Failure,
     GithubRun,
     Host,
+    Leak,
     Outcome,
     Resources,
     Source,
@@ -278,6 +280,27 @@ class Recording:
             lambda: environment.torch_text(python, self.plan.cwd, self._environ, self._redactor),
         )
         return True
+
+    def tell_leaks(self) -> None:
+        """Name the tests that left something of their process changed."""
+        found = self.attempt("what the tests left changed", lambda: leaks.read(self.folder))
+        if found is None:
+            return
+        left, sentences = found
+        self.findings += sentences
+        hide = self._redactor.text
+        self.evidence = dataclasses.replace(
+            self.evidence,
+            leaks=tuple(
+                Leak(
+                    nodeid=leak.nodeid,
+                    what=hide(leak.what),
+                    before=hide(leak.before),
+                    after=hide(leak.after),
+                )
+                for leak in left[: bundle.LEAKS_LIMIT]
+            ),
+        )
 
     def finish(
         self, *, tests: tuple[TestResult, ...] | None = None, failures: tuple[Failure, ...] = ()

@@ -11,6 +11,7 @@ from telltale.model import Evidence, Failure, Outcome, TestResult
 
 _SLOWEST = 10
 _FAILURES = 20
+_LEAKS = 20
 _TEXT_LINES = 40
 
 
@@ -26,6 +27,7 @@ def render(evidence: Evidence, tests: Sequence[TestResult], profiled: Sequence[s
         *_figures(evidence),
         *_findings(evidence),
         *_failures(evidence),
+        *_leaks(evidence),
         *_slowest(tests),
         *_profiles(evidence, profiled),
         *_host(evidence),
@@ -151,6 +153,22 @@ def _failure(failure: Failure) -> Iterator[str]:
         lines = [f"[... {len(lines) - _TEXT_LINES} lines left out ...]", *lines[-_TEXT_LINES:]]
     yield _fence("\n".join(lines))
     yield ""
+
+
+def _leaks(evidence: Evidence) -> Iterator[str]:
+    if not evidence.leaks:
+        return
+    yield f"## State left changed ({len(evidence.leaks)})"
+    yield ""
+    yield "| Test | What | Before | After |"
+    yield "| --- | --- | --- | --- |"
+    for leak in evidence.leaks[:_LEAKS]:
+        cells = (_cell(_code(leak.nodeid)), *map(_text, (leak.what, leak.before, leak.after)))
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+    if len(evidence.leaks) > _LEAKS:
+        yield f"{len(evidence.leaks) - _LEAKS} more are in evidence.json."
+        yield ""
 
 
 def _slowest(tests: Sequence[TestResult]) -> Iterator[str]:

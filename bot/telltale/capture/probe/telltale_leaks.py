@@ -551,7 +551,6 @@ class _Objects(_Sensor):
 _PLACES = (
     (sys, "stdin stdout stderr excepthook displayhook unraisablehook breakpointhook modules"),
     (threading, "excepthook"),
-    (warnings, "showwarning"),
     (time, "time sleep monotonic perf_counter"),
     (os, "getcwd open stat listdir getenv system kill"),
 )
@@ -570,7 +569,7 @@ class _Lists(_Sensor):
         return (
             tuple(map(id, sys.meta_path)),
             tuple(map(id, sys.path_hooks)),
-            tuple(map(id, warnings.__dict__.get("filters", ()))),
+            tuple(map(id, self._filters())),
             tuple(map(id, handlers)) if type(handlers) is list else (),
             len(_modules),
         )
@@ -594,12 +593,16 @@ class _Lists(_Sensor):
                 found.append((what, old, self.names.name(what, after[at], "order")))
         return found
 
+    def _filters(self) -> Any:
+        # pytest's own plugin makes the filters anew for each test, unless it is switched off.
+        return () if "_pytest.warnings" in _modules else warnings.__dict__.get("filters", ())
+
     def _all(self) -> dict[int, str]:
         root = _root()
         found = {}
         for value in (*sys.meta_path, *sys.path_hooks, *((root or {}).get("handlers") or ())):
             found[id(value)] = _label(value)
-        for entry in warnings.__dict__.get("filters", ()):
+        for entry in self._filters():
             found[id(entry)] = _filter_text(entry)
         return found
 
@@ -826,6 +829,10 @@ class _Threads(_Growing):
                 name = state.get("_name")
                 found[(ident, name if type(name) is str else "")] = bool(state.get("_daemonic"))
         return found
+
+    def matters(self, key: Any, value: Any) -> bool:
+        # The clock of this very test is stopped after it.
+        return not key[1].startswith("pytest_timeout ")
 
     def what(self, key: Any, value: Any) -> str:
         return "thread " + _text(key[1])
