@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,8 +172,8 @@ def test_findings_are_few() -> None:
 
 def test_lines_that_are_none_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "artifacts").mkdir()
-    good: dict[str, object] = {"what": "umask", "before": "022", "after": "077"}
-    lines = [
+    good = {"what": "umask", "before": "022", "after": "077"}
+    lines: list[dict[str, Any]] = [
         {"phase": "state", "nodeid": "a", "worker": "main", "changes": [good, {"what": 3}, {}]},
         {"phase": "state", "nodeid": "b", "worker": "main", "changes": [{**good, "before": None}]},
         {"phase": "state", "nodeid": "c", "worker": "main", "changes": "all"},

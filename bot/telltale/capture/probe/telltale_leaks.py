@@ -30,6 +30,7 @@ import threading
 import time
 import types
 import warnings
+from fcntl import F_DUPFD_CLOEXEC, fcntl
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -67,9 +68,12 @@ _BUILTIN = types.BuiltinFunctionType
 _clock = time.perf_counter
 _getcwd = os.getcwd
 _stat = os.stat
+_fstat = os.fstat
 _listdir = os.listdir
 _readlink = os.readlink
 _umask = os.umask
+_recursion_limit = sys.getrecursionlimit
+_gc_on = gc.isenabled
 _open, _read, _close = os.open, os.read, os.close
 _modules = sys.modules
 _threads: dict[int, threading.Thread] = vars(threading)["_active"]
@@ -88,14 +92,22 @@ class Watch:
 
     def __init__(self, own: tuple[str, ...] = (), share: float = SHARE) -> None:
         self._share = share
-        self._sensors: list[_Sensor] = []
+        self._turn = 0
+        self._due = 0.0
+        self._always: list[_Sensor] = []
+        self._later: list[_Sensor] = []
         for make in _SENSORS:
             try:
                 sensor = make(own) if make is _Files else make()
                 sensor.begin()
             except Exception:  # noqa: BLE001, S112  # what this system does not have is not watched
                 continue
-            self._sensors.append(sensor)
+            (self._always if sensor.always else self._later).append(sensor)
+        self._takes = [sensor.take for sensor in self._always]
+        self._pictures = [sensor.picture for sensor in self._always]
+        hinted = [sensor for sensor in self._later if sensor.exact]
+        self._hinters = [sensor.hint for sensor in hinted]
+        self._hints = [sensor.hinted for sensor in hinted]
 
     def changes(self, thorough: bool = False) -> list[Change]:
         """
@@ -105,19 +117,37 @@ class Watch:
         with the texts the other way round. `thorough` looks at everything,
         whatever it costs: for the last test and for pictures that are few.
         """
-        found = []
+        found: list[Change] = []
+        self._turn += 1
         try:
+            try:
+                same = [take() for take in self._takes] == self._pictures
+            except Exception:  # noqa: BLE001  # one of them, then: each by itself
+                same = False
+            if not same:
+                self._look(self._always, found)
+                self._pictures = [sensor.picture for sensor in self._always]
             now = _clock()
-            for sensor in self._sensors:
-                try:
-                    told = sensor.look(now, self._share, thorough)
-                except Exception:  # noqa: BLE001, S112  # half-made modules, races: not this time
-                    continue
-                if told:
-                    found += told
+            hints = [hint() for hint in self._hinters]
+            if now >= self._due or hints != self._hints or thorough:
+                due = [
+                    sensor
+                    for sensor in self._later
+                    if thorough or now >= sensor.due or sensor.hint() != sensor.hinted
+                ]
+                self._look(due, found)
+                self._hints = hints
+                self._due = min(sensor.due for sensor in self._later)
         except Exception:  # noqa: BLE001, S110  # the tests come first
             pass
         return found
+
+    def _look(self, sensors: list[_Sensor], found: list[Change]) -> None:
+        for sensor in sensors:
+            try:
+                found += sensor.look(self._turn, self._share)
+            except Exception:  # noqa: BLE001, S112, PERF203  # half-made modules, races: not now
+                continue
 
 
 # Texts
@@ -187,16 +217,17 @@ class _Sensor:
     always = True
     """Looked at after every test; otherwise when the hint changed or enough time has passed."""
     exact = False
-    """Whether a changed hint says that the change was made by this test."""
+    """Whether the hint is looked at after every test, so that this test made the change."""
 
     def begin(self) -> None:
         self.names = _Names()
-        self._hint = self.hint()
+        self.turn = 0
         started = _clock()
+        self.hinted = self.hint()
         self.picture = self.take()
-        self._at = _clock()
-        self._cost = self._at - started
-        self._skipped = 0
+        ended = _clock()
+        self.cost = ended - started
+        self.due = ended
 
     def hint(self) -> Any:
         return None
@@ -207,31 +238,23 @@ class _Sensor:
     def compare(self, before: Any, after: Any) -> list[Change]:
         raise NotImplementedError
 
-    def look(self, now: float, share: float, thorough: bool) -> list[Change]:
-        if self.always:
-            picture = self.take()
-            if picture == self.picture:
-                return []
-            before, self.picture = self.picture, picture
-            return self.compare(before, picture)[:MOST]
-        hint = self.hint()
-        hinted = hint != self._hint
-        if not (hinted or thorough) and (now - self._at) * share < self._cost:
-            self._skipped += 1
-            return []
+    def look(self, turn: int, share: float) -> list[Change]:
+        """Take a picture and return the changes since the last one."""
         started = _clock()
+        hint = self.hint()
+        hinted, self.hinted = hint != self.hinted, hint
         picture = self.take()
-        self._hint = hint
-        self._at = _clock()
-        # The best of some looks: one that was interrupted must not end the watching.
-        self._cost = min(self._at - started, 2 * self._cost)
-        skipped, self._skipped = self._skipped, 0
+        ended = _clock()
+        # A look that was interrupted must not end the watching.
+        self.cost = min(ended - started, 2 * self.cost)
+        self.due = ended + self.cost / share
+        late, self.turn = turn - self.turn, turn
         if picture == self.picture:
             return []
         before, self.picture = self.picture, picture
         told = self.compare(before, picture)[:MOST]
-        if skipped and not (hinted and self.exact):
-            told = [("%s [within %d tests]" % (w, skipped + 1), b, a) for w, b, a in told]
+        if late > 1 and not self.always and not (hinted and self.exact):
+            told = [("%s [within %d tests]" % (w, late), b, a) for w, b, a in told]
         return told
 
 
@@ -252,6 +275,7 @@ class _Environment(_Sensor):
     def begin(self) -> None:
         self._environ = os.environ
         self._data: dict[bytes, bytes] = vars(os.environ)["_data"]
+        self.picture = None
         _Sensor.begin(self)
 
     def take(self) -> Any:
@@ -259,19 +283,11 @@ class _Environment(_Sensor):
         if environ is not self._environ:
             return None
         data = self._data
-        known = getattr(self, "picture", None)
+        known = self.picture
         if data == known:
             return known
+        # pytest names the phase in a variable of its own.
         return {name: data[name] for name in data if name not in _OURS}
-
-    def look(self, now: float, share: float, thorough: bool) -> list[Change]:
-        known, data = self.picture, self._data
-        if known is not None and os.environ is self._environ:
-            # pytest names the phase in a variable of its own.
-            size = len(data) - sum(1 for name in _OURS if name in data)
-            if size == len(known) and (size == len(data) and data == known):
-                return []
-        return _Sensor.look(self, now, share, thorough)
 
     def compare(self, before: Any, after: Any) -> list[Change]:
         if before is None or after is None:
@@ -329,11 +345,54 @@ class _Path(_Sensor):
         return _text(entry) if type(entry) is str else "an object"
 
 
-class _Values(_Sensor):
-    """Settings of the interpreter and the kernel that are plain values."""
+class _Core(_Sensor):
+    """Plain values that many tests change."""
 
     def begin(self) -> None:
         self._mask = _first_umask()
+        self._root = _root() or {}
+        self._manager = _manager() or {}
+        module = _modules["_locale"]
+        self._locale, self._all = module.setlocale, module.LC_ALL
+        _Sensor.begin(self)
+
+    def take(self) -> Any:
+        # Setting what it was already changes nothing for other threads: there is a moment with
+        # another mask only after a test changed it, and that moment has the earlier mask.
+        mask = _umask(self._mask)
+        if mask != self._mask:
+            _umask(mask)
+            self._mask = mask
+        level, disabled = self._root.get("level"), self._manager.get("_disable")
+        return (
+            mask,
+            _recursion_limit(),
+            _gc_on(),
+            level if type(level) is int else None,
+            disabled if type(disabled) is int else None,
+            self._locale(self._all, None),
+        )
+
+    def compare(self, before: Any, after: Any) -> list[Change]:
+        return [
+            (what, _value_text(what, old), _value_text(what, new))
+            for what, old, new in zip(_CORE, before, after)
+            if old != new
+        ]
+
+
+_CORE = (
+    *("umask", "recursion limit", "garbage collector"),
+    *("logging level", "logging disabled below", "locale"),
+)
+
+
+class _Values(_Sensor):
+    """Other settings of the interpreter."""
+
+    always = False
+
+    def begin(self) -> None:
         self._getters = [(what, get) for what, get in self._list() if _works(get)]
         self._calls = [get for _, get in self._getters]
         _Sensor.begin(self)
@@ -349,39 +408,20 @@ class _Values(_Sensor):
         ]
 
     def _list(self) -> Iterator[Getter]:
-        yield "umask", self._get_umask
-        yield "recursion limit", sys.getrecursionlimit
         yield "switch interval", sys.getswitchinterval
-        yield "garbage collector", gc.isenabled
         yield "garbage collector thresholds", gc.get_threshold
         yield "garbage collector debug flags", gc.get_debug
         yield "time zone", _time_zone
         handler = _modules.get("faulthandler")
         if handler is not None:
             yield "faulthandler", handler.is_enabled
-        loaded = _modules.get("_locale")
-        if loaded is not None:
-            yield "locale", partial(loaded.setlocale, loaded.LC_ALL, None)
         yield "default socket timeout", _socket_timeout
-        yield "logging level", _logging_level
-        yield "logging disabled below", _logging_disable
         yield "multiprocessing start method", _start_method
         yield "asyncio event loop", _event_loop
-
-    def _get_umask(self) -> int:
-        # Setting what it was already changes nothing for other threads: there is a moment with
-        # another mask only after a test changed it, and that moment has the earlier mask.
-        now = _umask(self._mask)
-        if now != self._mask:
-            _umask(now)
-            self._mask = now
-        return now
 
 
 class _Kernel(_Values):
     """What the kernel keeps for the process."""
-
-    always = False
 
     def _list(self) -> Iterator[Getter]:
         yield "nice value", partial(os.getpriority, os.PRIO_PROCESS, 0)
@@ -457,11 +497,6 @@ def _number(value: Any) -> int | None:
     return int(value) if type(value) in (int, bool) else None
 
 
-def _logging_level() -> int | None:
-    root = _root()
-    return None if root is None else _number(root.get("level"))
-
-
 def _manager() -> Any:
     root = _root()
     module = _modules.get("logging")
@@ -470,13 +505,6 @@ def _manager() -> Any:
     kind = module.__dict__.get("Logger")
     manager = type.__getattribute__(kind, "__dict__").get("manager") if type(kind) is type else None
     return None if manager is None else object.__getattribute__(manager, "__dict__")
-
-
-def _logging_disable() -> int | None:
-    manager = _manager()
-    if manager is None:
-        return None
-    return _number(manager.get("_disable", manager.get("disable")))
 
 
 def _start_method() -> str | None:
@@ -505,12 +533,18 @@ def _event_loop() -> str:
 
 
 class _Objects(_Sensor):
-    """Hooks and streams: which object is there, by address."""
+    """Streams and what is often patched: which object is there, by address."""
+
+    places: tuple[tuple[Any, str], ...] = (
+        (sys, "stdin stdout stderr excepthook modules"),
+        (time, "time sleep"),
+    )
+    traces: tuple[Callable[[], Any], ...] = (sys.gettrace, sys.getprofile)
 
     def begin(self) -> None:
         self._places = [
             ("%s.%s" % (module.__name__, name), module.__dict__, name)
-            for module, names in _PLACES
+            for module, names in self.places
             for name in names.split()
             if name in module.__dict__
         ]
@@ -520,8 +554,7 @@ class _Objects(_Sensor):
 
     def take(self) -> Any:
         found = [id(space.get(name)) for space, name in self._pairs]
-        found.append(id(sys.gettrace()))
-        found.append(id(sys.getprofile()))
+        found += [id(get()) for get in self.traces]
         return found
 
     def compare(self, before: Any, after: Any) -> list[Change]:
@@ -539,7 +572,7 @@ class _Objects(_Sensor):
     def _now(self, at: int) -> str:
         extra = at - len(self._places)
         if extra >= 0:
-            value = (sys.gettrace, sys.getprofile)[extra]()
+            value = self.traces[extra]()
         else:
             _, space, name = self._places[at]
             value = space.get(name)
@@ -548,16 +581,23 @@ class _Objects(_Sensor):
         )
 
 
-_PLACES = (
-    (sys, "stdin stdout stderr excepthook displayhook unraisablehook breakpointhook modules"),
-    (threading, "excepthook"),
-    (time, "time sleep monotonic perf_counter"),
-    (os, "getcwd open stat listdir getenv system kill"),
-)
+class _OtherObjects(_Objects):
+    """Hooks, and what is patched more rarely."""
+
+    always = False
+    places = (
+        (sys, "displayhook unraisablehook breakpointhook"),
+        (threading, "excepthook"),
+        (time, "monotonic perf_counter"),
+        (os, "getcwd open stat listdir getenv system kill"),
+    )
+    traces = ()
 
 
 class _Lists(_Sensor):
     """Lists of objects: import hooks, warnings filters, handlers of the root logger."""
+
+    always = False
 
     def begin(self) -> None:
         _Sensor.begin(self)
@@ -619,13 +659,15 @@ def _filter_text(entry: Any) -> str:
 
 
 class _Signals(_Sensor):
-    """Handlers set from Python, of the signals that are not real-time ones."""
+    """Handlers set from Python of the signals that programs take."""
+
+    numbers: tuple[int, ...] = (1, 2, 3, 10, 12, 13, 14, 15, 17)
 
     def begin(self) -> None:
         module = _modules["_signal"]
         self._get = module.getsignal
         self._numbers = []
-        for number in range(1, 32):
+        for number in self.numbers:
             try:
                 self._get(number)
             except (ValueError, OSError):
@@ -652,6 +694,13 @@ class _Signals(_Sensor):
         return self.names.name(number, id(handler), "none" if handler is None else _label(handler))
 
 
+class _OtherSignals(_Signals):
+    """The others that are no real-time ones."""
+
+    always = False
+    numbers = (4, 5, 6, 7, 8, 11, 16, 18, *range(20, 32))
+
+
 def _signal_name(number: int) -> str:
     module = _modules.get("signal")
     if type(module) is types.ModuleType:
@@ -669,6 +718,7 @@ class _Modules(_Sensor):
     """
 
     always = False
+    exact = True
 
     def begin(self) -> None:
         self._odd: dict[str, str] = {}
@@ -718,10 +768,6 @@ class _Loggers(_Sensor):
 
     always = False
 
-    def hint(self) -> Any:
-        module = _modules.get("logging")
-        return len(module.__dict__.get("_handlerList", ())) if module is not None else None
-
     def take(self) -> Any:
         manager = _manager()
         found = {}
@@ -760,9 +806,6 @@ class _Builtins(_Sensor):
         _Sensor.begin(self)
         self._labels = {name: self._now(name) for name in self.picture[0]}
 
-    def hint(self) -> Any:
-        return len(self._space)
-
     def take(self) -> Any:
         return list(self._space), list(map(id, self._space.values()))
 
@@ -787,7 +830,6 @@ class _Growing(_Sensor):
     """Things that should be gone after a test: told when they are new, and when they go."""
 
     always = False
-    exact = True
     there = "present"
 
     def begin(self) -> None:
@@ -817,6 +859,8 @@ class _Growing(_Sensor):
 
 
 class _Threads(_Growing):
+    exact = True
+
     def hint(self) -> Any:
         return list(_threads)
 
@@ -850,7 +894,7 @@ class _Children(_Growing):
         self._wait = os.waitid
         _Growing.begin(self)
 
-    def hint(self) -> Any:
+    def _any(self) -> bool:
         try:
             self._wait(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
@@ -858,7 +902,7 @@ class _Children(_Growing):
         return True
 
     def take(self) -> Any:
-        if not self.hint():
+        if not self._any():
             return {}
         found = {}
         for task in _listdir("/proc/self/task"):
@@ -893,18 +937,42 @@ def _slurp(path: str) -> bytes:
 class _Files(_Growing):
     """Open files, pipes and sockets by number and target."""
 
+    exact = True
     there = "open"
 
     def __init__(self, own: tuple[str, ...] = ()) -> None:
-        self._own = tuple(own)
+        self._own = (*own, "/proc/%d/fd" % os.getpid())
 
     def begin(self) -> None:
+        self._folder = -1
+        self._inode = (0, 0)
+        self._reopen()
         # Since Linux 6.2 the size of the folder is the number of open files.
-        self._sized = _stat("/proc/self/fd").st_size > 0
+        self._sized = _fstat(self._folder).st_size > 0
         _Growing.begin(self)
 
+    def _reopen(self) -> None:
+        # Above the numbers that programs count on getting.
+        low = _open("/proc/self/fd", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._folder = fcntl(low, F_DUPFD_CLOEXEC, 100)
+        finally:
+            _close(low)
+        status = _fstat(self._folder)
+        self._inode = (status.st_dev, status.st_ino)
+
     def hint(self) -> Any:
-        return _stat("/proc/self/fd").st_size if self._sized else None
+        if not self._sized:
+            return None
+        try:
+            status = _fstat(self._folder)
+            if (status.st_dev, status.st_ino) == self._inode:
+                return status.st_size
+        except OSError:
+            pass
+        # A test closed it, and perhaps opened something else in its place.
+        self._reopen()
+        return _fstat(self._folder).st_size
 
     def take(self) -> Any:
         names = _listdir("/proc/self/fd")
@@ -952,11 +1020,8 @@ class _Temporary(_Growing):
         self._made: set[str] = set()
         _Growing.begin(self)
 
-    def hint(self) -> Any:
-        return _stat(self._folder).st_mtime_ns
-
     def take(self) -> Any:
-        changed = self.hint()
+        changed = _stat(self._folder).st_mtime_ns
         if changed == self._changed:
             return self.picture
         self._changed = changed
@@ -1016,6 +1081,7 @@ class _Torch(_Library):
     is still being imported.
     """
 
+    always = True
     defaults: Mapping[str, Any] = {
         "torch default dtype": "torch.float32",
         "torch deterministic algorithms": False,
@@ -1100,7 +1166,9 @@ def _torch_device(module: Any) -> str:
 
 
 class _Numpy(_Library):
-    """Error state and print options of numpy 1.x and 2.x."""
+    """Error state of numpy 1.x and 2.x."""
+
+    always = True
 
     defaults: Mapping[str, Any] = {
         "numpy errors divide": "warn",
@@ -1110,10 +1178,14 @@ class _Numpy(_Library):
     }
 
     def take(self) -> Any:
-        found = dict(_numpy_errors())
-        for name, value in _numpy_printing():
-            found["numpy print option " + name] = value
-        return found
+        return dict(_numpy_errors())
+
+
+class _NumpyPrinting(_Library):
+    """Print options of numpy 1.x and 2.x."""
+
+    def take(self) -> Any:
+        return {"numpy print option " + name: value for name, value in _numpy_printing()}
 
 
 def _numpy_errors() -> Iterator[tuple[str, str]]:
@@ -1155,6 +1227,7 @@ def _numpy_printing() -> Iterator[tuple[str, Any]]:
 class _Decimal(_Library):
     """The decimal context of the thread."""
 
+    always = True
     defaults: Mapping[str, Any] = {"decimal precision": 28, "decimal rounding": "ROUND_HALF_EVEN"}
 
     def take(self) -> Any:
@@ -1164,25 +1237,24 @@ class _Decimal(_Library):
         context = space["getcontext"]()
         if type(context) is not space["Context"]:
             return {"decimal context": _class(type(context))}
-        traps = sorted(_type_name(kind) for kind, on in dict(context.traps).items() if on)
-        return {
-            "decimal precision": context.prec,
-            "decimal rounding": context.rounding,
-            "decimal traps": ", ".join(traps),
-        }
+        return {"decimal precision": context.prec, "decimal rounding": context.rounding}
 
 
 _SENSORS = (
     _Directory,
     _Environment,
     _Path,
+    _Core,
     _Values,
     _Kernel,
     _Objects,
+    _OtherObjects,
     _Lists,
     _Signals,
+    _OtherSignals,
     _Torch,
     _Numpy,
+    _NumpyPrinting,
     _Decimal,
     _Modules,
     _Loggers,

@@ -62,6 +62,10 @@ _SECRET = re.compile(
 _PATHS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY"})
 
 
+# pytest itself makes room for a file's imports; what they open and start is theirs to keep.
+_IMPORTING = ("sys.", "open ", "thread ", "child process ", "temporary file ")
+
+
 class _Place:
     """What the runner half gave us; taken out of the environment for as long as tests run."""
 
@@ -369,6 +373,8 @@ class _Recorder(_Base):
         self.cpu = 0.0
         self.rss = 0
         self.watch: Any = None
+        self.imported = ""
+        """The file that is being imported."""
         self.leaks = bool(place.get("leaks")) and telltale_leaks is not None
         self.usage = resource.getrusage
         self.who = ', "worker": %s, "pid": %d, "at": %%.6f}\n' % (_quoted(worker), self.pid)
@@ -378,11 +384,27 @@ class _Recorder(_Base):
             ' "rss_peak_change_bytes": %d, "n": %d, "attempt": %d' + self.who
         )
 
-    def pytest_collectreport(self, report: Any) -> None:
-        if report.outcome == "passed" or self.broken:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collectstart(self, collector: Any) -> None:
+        if not self.leaks or self.broken or not isinstance(collector, pytest.Module):
             return
         try:
-            self.uncollected(report)
+            if self.watch is None:
+                self.watch = telltale_leaks.Watch(own=(self.folder,))
+            self.watch.changes()
+            self.imported = collector.nodeid
+        except Exception as error:
+            self.fail("pytest_collectstart", error)
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if self.broken:
+            return
+        try:
+            if self.imported and report.nodeid == self.imported:
+                self.imported = ""
+                self.changed(report.nodeid, self.watch.changes(), _IMPORTING)
+            if report.outcome != "passed":
+                self.uncollected(report)
         except Exception as error:
             self.fail("pytest_collectreport", error)
 
@@ -404,8 +426,9 @@ class _Recorder(_Base):
         if self.broken:
             return
         try:
-            if self.leaks and self.watch is None:
-                self.watch = telltale_leaks.Watch(own=(self.folder,))
+            if self.leaks and self.n < 0:
+                self.watch = self.watch or telltale_leaks.Watch(own=(self.folder,))
+                self.watch.changes(True)
             self.nodeid = nodeid = item.nodeid
             self.name = _quoted(nodeid)
             self.n += 1
@@ -480,9 +503,7 @@ class _Recorder(_Base):
             if report.when == "teardown":
                 self.seen += 1
                 if self.watch is not None:
-                    changes = self.watch.changes(self.last)
-                    if changes:
-                        self.changed(changes)
+                    self.changed(self.nodeid, self.watch.changes(self.last))
         except Exception as error:
             self.fail("pytest_runtest_logreport", error)
 
@@ -514,12 +535,22 @@ class _Recorder(_Base):
         own, children = self.usage(0), self.usage(-1)
         self.cpu, self.rss = own[0] + own[1] + children[0] + children[1], own[2]
 
-    def changed(self, changes: Any) -> None:
+    def changed(self, nodeid: str, changes: Any, without: tuple[str, ...] = ()) -> None:
+        """Tell what a test left changed, or a file by being imported."""
         told = [
             {"what": what, "before": before, "after": after}
             for what, before, after in changes[:100]
+            if not (without and what.startswith(without))
         ]
-        self.line("state", nodeid=self.nodeid, n=self.n, changes=told)
+        if told:
+            self.line("state", nodeid=nodeid, n=max(0, self.n), changes=told)
+
+    def end(self) -> None:
+        # What fixtures put back after the last test; nobody is named for what is new now, and
+        # the folder is where pytest itself goes back to.
+        if self.watch is not None and not self.broken:
+            self.changed("", self.watch.changes(True), ("working directory",))
+        super().end()
 
     def uncollected(self, report: Any) -> None:
         values = _words(report)
