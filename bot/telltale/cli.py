@@ -76,6 +76,11 @@ PROFILE_TESTS = (
         metavar="DIR",
     ),
     OUT,
+    Option(
+        name="matrix",
+        help="The job's leg of its matrix, as JSON; the action knows it, a reusable workflow does not.",
+        metavar="JSON",
+    ),
     ARTIFACT_NAME,
     Option(
         name="continue-on-failure",

@@ -38,8 +38,6 @@ class Context:
     workflow: str = ""
     runner: str = ""
     workspace: str = ""
-    matrix: Mapping[str, Any] = field(default_factory=dict)
-    """The leg of the job's matrix; our actions pass it on, since no variable of the runner does."""
     api_url: str = "https://api.github.com"
     server_url: str = "https://github.com"
 
@@ -80,7 +78,6 @@ def context(environ: Mapping[str, str]) -> Context:
         workflow=environ.get("GITHUB_WORKFLOW", ""),
         runner=environ.get("RUNNER_NAME", ""),
         workspace=environ.get("GITHUB_WORKSPACE", ""),
-        matrix=_matrix(environ.get("TELLTALE_MATRIX", "")),
         api_url=environ.get("GITHUB_API_URL") or "https://api.github.com",
         server_url=environ.get("GITHUB_SERVER_URL") or "https://github.com",
     )
@@ -96,15 +93,6 @@ def _event(path: str) -> Mapping[str, Any]:
     if not isinstance(event, dict):
         raise UsageError(f"GITHUB_EVENT_PATH: {path} does not hold a JSON object")
     return event
-
-
-def _matrix(text: str) -> Mapping[str, Any]:
-    # Without a matrix the expression toJSON(matrix) is `null`.
-    try:
-        matrix = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return matrix if isinstance(matrix, dict) else {}
 
 
 def set_outputs(environ: Mapping[str, str], **values: str) -> None:

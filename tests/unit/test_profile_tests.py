@@ -580,7 +580,7 @@ LEG = '{"python": "3.11", "os": "linux"}'
     [
         ("unit", "", "unit"),
         ("unit", "null", "unit"),
-        ("unit", "no JSON", "unit"),
+        ("unit", "{}", "unit"),
         ("unit", LEG, "unit (3.11, linux)"),
         ("", LEG, "tests (3.11, linux)"),
         # The workflow makes its own names: they are not touched, so their history goes on.
@@ -616,6 +616,14 @@ def test_the_legs_of_a_matrix_have_artifacts_of_their_own(profile: Profile) -> N
     assert static[0].startswith("telltale-evidence-unit-tests-3.11-a-")
     again = profile("--", "true", TELLTALE_MATRIX=legs[0], GITHUB_RUN_ATTEMPT="3")
     assert again.outputs["artifact"] == f"{static[0].removesuffix('2')}3"
+
+
+@pytest.mark.parametrize("matrix", ["no JSON", "3", "[1]", "[" * 100_000])
+def test_what_is_no_leg_of_a_matrix_is_a_mistake(matrix: str, profile: Profile) -> None:
+    done = profile("--matrix", matrix, "--", "true", whole=False)
+
+    assert (done.status, done.folder) == (2, Path("/nowhere"))
+    assert "--matrix: expected a JSON object" in done.err
 
 
 # Going on after a failure

@@ -14,12 +14,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from telltale import bundle
+from telltale.errors import UsageError
 from telltale.gha import Context
 
 _LONGEST_VALUE = 40
 _LONGEST_LEG = 80
 _REFUSED = re.compile(r"[\":<>|*?\r\n\\/]+")
 """Characters that actions/upload-artifact refuses in a name."""
+
+
+def read_leg(text: str) -> Mapping[str, Any]:
+    """Return the leg of a matrix that the JSON names, empty for none; `UsageError` for anything else."""
+    try:
+        # Without a matrix the expression toJSON(matrix) is `null`.
+        leg = json.loads(text or "null")
+    except (ValueError, RecursionError):
+        leg = text
+    if leg is not None and not isinstance(leg, dict):
+        raise UsageError(
+            f"--matrix: expected a JSON object, as toJSON(matrix) is one, got {text[:60]!r}"
+        )
+    return leg or {}
 
 
 def series_name(name: str, matrix: Mapping[str, Any]) -> str:
@@ -40,7 +55,7 @@ def series_name(name: str, matrix: Mapping[str, Any]) -> str:
     return f"{name} ({leg})"
 
 
-def artifact_name(given: str, *, context: Context, name: str) -> str:
+def artifact_name(given: str, *, context: Context, name: str, matrix: Mapping[str, Any]) -> str:
     """
     Return the name under which the bundle is uploaded, as GitHub takes it.
 
@@ -52,12 +67,12 @@ def artifact_name(given: str, *, context: Context, name: str) -> str:
         return bundle.ARTIFACT_PREFIX + _REFUSED.sub(
             "-", given.removeprefix(bundle.ARTIFACT_PREFIX)
         )
-    named = "-".join(filter(None, (context.job, series_name(name, context.matrix))))
+    named = "-".join(filter(None, (context.job, series_name(name, matrix))))
     safe = bundle.path_safe(named)
-    if safe != named or context.matrix:
+    if safe != named or matrix:
         # `py 3.12` and `py/3.12` are two names, and a name need not hold all that tells legs
         # apart; so must their artifacts be two.
-        safe = f"{safe}-{_digest(named, context.matrix)}"
+        safe = f"{safe}-{_digest(named, matrix)}"
     return f"{bundle.ARTIFACT_PREFIX}{safe}-{context.run_attempt}"
 
 

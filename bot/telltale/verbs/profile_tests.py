@@ -73,7 +73,9 @@ def read_plan(invocation: Invocation) -> Plan:
         raise UsageError(f"--working-directory: there is no folder {cwd}")
     return Plan(
         kind=BundleKind.TESTS,
-        name=naming.series_name(invocation.text("name") or "tests", _context(invocation).matrix),
+        name=naming.series_name(
+            invocation.text("name") or "tests", naming.read_leg(invocation.text("matrix"))
+        ),
         argv=invocation.command or shell.argv(text),
         cwd=cwd.absolute(),
         out=invocation.path("out"),
@@ -102,15 +104,12 @@ def announce(recording: Recording, invocation: Invocation) -> None:
         upload=gha.glob_literal(str(recording.folder)),
         artifact=naming.artifact_name(
             invocation.text("artifact-name"),
-            context=_context(invocation),
+            # The event's file is not needed, so one that cannot be read does no harm.
+            context=gha.context({**invocation.environ, "GITHUB_EVENT_PATH": ""}),
             name=invocation.text("name"),
+            matrix=naming.read_leg(invocation.text("matrix")),
         ),
     )
-
-
-def _context(invocation: Invocation) -> gha.Context:
-    # The event's file is not needed, so one that cannot be read does no harm.
-    return gha.context({**invocation.environ, "GITHUB_EVENT_PATH": ""})
 
 
 def stamps(plan: Plan, glob: str) -> Mapping[Path, Stamp]:
