@@ -131,7 +131,7 @@ class _Supervisor:
         self._family = Family(apart=lambda: self._beside.pids)
         self._sampler = Sampler(
             self._start.bundle / "artifacts/samples.csv",
-            self._family.members,
+            self._family.look,
             lambda: self._family.usage.cpu_s,
         )
         self._oom_kills = kernel.oom_kills()

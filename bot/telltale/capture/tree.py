@@ -7,7 +7,7 @@ Source: proc_pid_stat(5). On systems without /proc every answer is empty.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -37,16 +37,42 @@ class Process:
         return self.state in {"Z", "X"}
 
 
+class Tree:
+    """
+    The processes below one, for whoever looks again and again.
+
+    Who is not below it will never be, so all others on the machine are read
+    once. They are known by the inode of their folder in /proc, which is made
+    for each process anew: a number that comes again is another process.
+    """
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._others: dict[int, int] = {}
+        """Inodes by process id."""
+
+    def look(self, *, without: Collection[int] = ()) -> list[Process]:
+        """Return what `below` returns; who was left out once stays so."""
+        listed = _listed()
+        others = {pid: inode for pid, inode in listed.items() if self._others.get(pid) == inode}
+        offspring = _by_parent(pid for pid in listed if pid not in others)
+        children = offspring.pop(self._root, [])
+        # Whose parent ended meanwhile is neither: it may have been handed over to us.
+        strangers = [each for each in children if each.pid in without]
+        for parent, processes in offspring.items():
+            if parent == 0 or parent in others:
+                strangers += processes
+        _add_offspring(strangers, offspring)
+        self._others = others | {each.pid: listed[each.pid] for each in strangers}
+        found = [each for each in children if each.pid not in without]
+        return _add_offspring(found, offspring)
+
+
 def below(root: int, *, without: Collection[int] = ()) -> list[Process]:
     """Return the living and dead descendants of `root`, parents first, without some children's trees."""
-    offspring: dict[int, list[Process]] = {}
-    for process in _all():
-        offspring.setdefault(process.ppid, []).append(process)
+    offspring = _by_parent(_listed())
     found = [each for each in offspring.get(root, ()) if each.pid not in without]
-    # The list grows while it is walked: that is what makes it breadth first.
-    for process in found:
-        found.extend(offspring.get(process.pid, ()))
-    return found
+    return _add_offspring(found, offspring)
 
 
 def children(pid: int) -> list[int]:
@@ -55,7 +81,7 @@ def children(pid: int) -> list[int]:
         text = _read(f"/proc/{pid}/task/{pid}/children")
     except OSError:
         # The kernel was built without CONFIG_PROC_CHILDREN.
-        return [process.pid for process in _all() if process.ppid == pid]
+        return [process.pid for process in _by_parent(_listed()).get(pid, ())]
     return [int(word) for word in text.split()]
 
 
@@ -99,17 +125,33 @@ def open_files(pid: int) -> int | str:
         return "?"
 
 
-def _all() -> Iterator[Process]:
+def _listed() -> dict[int, int]:
+    """Return the inode of each process's folder by its process id."""
     try:
-        names = os.listdir("/proc")  # noqa: PTH208
+        with os.scandir("/proc") as entries:
+            return {int(each.name): each.inode() for each in entries if each.name.isdecimal()}
     except OSError:
-        return
-    for name in names:
-        if name.isdecimal():
-            try:
-                yield _parse(_read(f"/proc/{name}/stat"))
-            except (OSError, ValueError, IndexError):
-                continue  # it ended meanwhile
+        return {}
+
+
+def _by_parent(pids: Iterable[int]) -> dict[int, list[Process]]:
+    found: dict[int, list[Process]] = {}
+    for pid in pids:
+        try:
+            process = _parse(_read(f"/proc/{pid}/stat"))
+        except (OSError, ValueError, IndexError):
+            continue  # it ended meanwhile
+        found.setdefault(process.ppid, []).append(process)
+    return found
+
+
+def _add_offspring(
+    found: list[Process], offspring: Mapping[int, Sequence[Process]]
+) -> list[Process]:
+    # The list grows while it is walked: that is what makes it breadth first.
+    for process in found:
+        found.extend(offspring.get(process.pid, ()))
+    return found
 
 
 def _parse(stat: bytes) -> Process:
