@@ -59,7 +59,7 @@ PROFILE_TESTS = (
     HANG_AFTER,
     Option(
         name="profile",
-        help="Profilers of the run, by commas or lines: resources, py-spy, or none.",
+        help="Profilers of the run, by commas or lines: resources, py-spy, cprofile, memray, torch, perf; or none.",
         default="resources",
         metavar="NAMES",
     ),

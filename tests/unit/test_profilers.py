@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telltale.capture import profilers
-from telltale.capture.profilers import flamegraph, ptrace, speedscope, timeline
+from telltale.capture.profilers import flamegraph, perf, ptrace, speedscope, timeline
 from telltale.capture.profilers.timeline import Sample
 from telltale.errors import UsageError
 
@@ -250,3 +250,50 @@ def test_rows_that_are_cut_short_are_passed_over(tmp_path: Path) -> None:
 
     assert timeline.read(path) == (Sample(elapsed_s=0.1, cpu_s=0.5, rss_bytes=1024),)
     assert timeline.read(tmp_path / "none.csv") == ()
+
+
+# perf
+
+SCRIPT = """python  4711:
+\t          1cfe07 _PyObject_Malloc+0x17 (/opt/lib/libpython3.12.so.1.0)
+\t          1130a7 _PyEval_EvalFrameDefault+0x20f7 (/opt/lib/libpython3.12.so.1.0)
+
+python  4711:
+\t               0 [unknown] ([unknown])
+\t          1130a7 operator new(unsigned long)+0x1 (/opt/lib/libstdc++.so.6)
+"""
+
+
+def test_perf_script_is_folded_outermost_first() -> None:
+    assert perf.fold(SCRIPT.splitlines()) == {
+        (
+            "python 4711",
+            "_PyEval_EvalFrameDefault (libpython3.12.so.1.0)",
+            "_PyObject_Malloc (libpython3.12.so.1.0)",
+        ): 1,
+        (
+            "python 4711",
+            "operator new(unsigned long) (libstdc++.so.6)",
+            "[unknown] ([unknown])",
+        ): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("level", "status", "says"),
+    [
+        (None, CAPABLE, "built without perf events"),
+        ("2\n", POOR, ""),
+        ("-1\n", POOR, ""),
+        ("3\n", POOR, "lacks CAP_PERFMON: sudo sysctl kernel.perf_event_paranoid=2"),
+        ("4\n", CAPABLE, ""),
+    ],
+)
+def test_the_right_to_use_perf(tmp_path: Path, level: str | None, status: str, says: str) -> None:
+    if level is not None:
+        (tmp_path / "paranoid").write_text(level, encoding="ascii")
+    (tmp_path / "status").write_text(status, encoding="ascii")
+
+    found = perf.refused(paranoid=tmp_path / "paranoid", status=tmp_path / "status")
+
+    assert (says in found) if says else (found == "")

@@ -212,7 +212,7 @@ class Recording:
         start = Start(
             argv=self.plan.argv,
             cwd=self.plan.cwd,
-            env={**self._environ, **(profiling.environ() if profiling else {})},
+            env=profiling.environ(self._environ) if profiling else self._environ,
             bundle=self.folder,
             timeout_s=self.plan.timeout_s,
             hang_after_s=self.plan.hang_after_s,

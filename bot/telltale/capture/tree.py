@@ -125,6 +125,11 @@ def open_files(pid: int) -> int | str:
         return "?"
 
 
+def is_python(pid: int) -> bool:
+    """Whether the process has a Python in it: an interpreter, or a program that embeds one."""
+    return "python" in detail(pid, "maps").lower()
+
+
 def _listed() -> dict[int, int]:
     """Return the inode of each process's folder by its process id."""
     try:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from telltale.capture.profilers.cprofile import CProfile
 from telltale.capture.profilers.interface import Profiler
+from telltale.capture.profilers.memray import Memray
+from telltale.capture.profilers.perf import Perf
 from telltale.capture.profilers.pyspy import PySpy
 from telltale.capture.profilers.resources import Resources
+from telltale.capture.profilers.torch import Torch
 from telltale.errors import UsageError
 
 __all__ = ["KNOWN", "choose"]
 
-KNOWN: Mapping[str, Callable[[], Profiler]] = {each.name: each for each in (Resources, PySpy)}
+KNOWN: Mapping[str, Callable[[], Profiler]] = {
+    each.name: each for each in (Resources, PySpy, CProfile, Memray, Torch, Perf)
+}
 """Every profiler by its name, in the order in which they are shown."""
 
 

@@ -66,10 +66,6 @@ class Profiler(abc.ABC):
         """Return why it cannot run, in one line that says what to do; empty when it can."""
         return ""
 
-    def environ(self, place: Place) -> Mapping[str, str]:  # noqa: ARG002
-        """Return variables for the command."""
-        return {}
-
     def beside(self, place: Place) -> Program | None:  # noqa: ARG002
         """Return the program that is to run beside the command, if it takes one."""
         return None

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar, final
 
 from telltale.capture.beside import Beside
+from telltale.capture.profilers import inside
+from telltale.capture.profilers.inside import InsideProfiler
 from telltale.capture.profilers.interface import Gathered, Place, Profiler
 from telltale.model import Profile
 
@@ -34,12 +36,10 @@ class Profiling:
         self._missing = {each: self._why_not(each) for each in profilers}
         self._able = tuple(each for each, why_not in self._missing.items() if not why_not)
 
-    def environ(self) -> Mapping[str, str]:
-        """Return the variables that the profilers need in the command."""
-        found: dict[str, str] = {}
-        for each in self._able:
-            found.update(self._ask(each, functools.partial(each.environ, self._place)) or {})
-        return found
+    def environ(self, child: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the command's environment `child` with what the profilers inside it need."""
+        by = [each.name for each in self._able if isinstance(each, InsideProfiler)]
+        return inside.environ(child, by, self._place.folder) if by else child
 
     def beside(self) -> Beside:
         """Return the programs that are to run beside the command."""

@@ -7,14 +7,14 @@ Documentation/admin-guide/LSM/Yama.rst.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-_CAP_SYS_PTRACE = 19
+from telltale.capture.profilers import capabilities
+
 _SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
 
 
-def refused(*, scope: Path = Path(_SCOPE), status: Path = Path("/proc/self/status")) -> str:
+def refused(*, scope: Path = Path(_SCOPE), status: Path = capabilities.STATUS) -> str:
     """
     Return why a child of ours may not look into the command, in one line; empty when it may.
 
@@ -25,7 +25,7 @@ def refused(*, scope: Path = Path(_SCOPE), status: Path = Path("/proc/self/statu
         level = int(scope.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return ""  # a kernel without Yama: the same user may
-    if level == 0 or (level < 3 and _capable(status)):
+    if level == 0 or (level < 3 and capabilities.SYS_PTRACE in capabilities.of(status)):
         return ""
     if level >= 3:
         return (
@@ -35,11 +35,3 @@ def refused(*, scope: Path = Path(_SCOPE), status: Path = Path("/proc/self/statu
         f"no right to look into the command: {scope} is {level} and this user lacks CAP_SYS_PTRACE:"
         " sudo sysctl kernel.yama.ptrace_scope=0, or docker run --cap-add SYS_PTRACE"
     )
-
-
-def _capable(status: Path) -> bool:
-    try:
-        found = re.search(r"^CapEff:\s*([0-9a-f]+)", status.read_text("utf-8"), re.MULTILINE)
-    except OSError:
-        return False
-    return bool(found and int(found[1], 16) >> _CAP_SYS_PTRACE & 1)

@@ -102,7 +102,7 @@ class _Recorder(Program):
 
     def argv(self, root: int, living: Sequence[tree.Process]) -> Sequence[str]:
         """Wait for the first Python: on a tree without one py-spy gives up after a second."""
-        if not any(_is_python(process.pid) for process in living):
+        if not any(tree.is_python(process.pid) for process in living):
             return ()
         self._seen = True
         self.parts.append(self._folder / f"py-spy-{len(self.parts) + 1}.speedscope.json")
@@ -155,11 +155,6 @@ def _knows_native(spy: str) -> bool:
         check=False,
     )
     return b"--native" in answer.stdout
-
-
-def _is_python(pid: int) -> bool:
-    # An interpreter by name or, for programs that embed one, by its library.
-    return "python" in tree.detail(pid, "maps").lower()
 
 
 def _read(parts: Sequence[Path]) -> tuple[list[dict[str, Any]], str]:
