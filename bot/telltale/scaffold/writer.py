@@ -14,12 +14,12 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from telltale.capture.invocation import PytestCommand, find_pytest
 from telltale.capture.redact import Redactor
 from telltale.errors import ScaffoldError
 from telltale.flaky import naming
 from telltale.model import Failure
 from telltale.scaffold import classify, variables
-from telltale.scaffold.invocation import PytestCommand, find_pytest
 from telltale.scaffold.request import Request, redacted
 from telltale.scaffold.variables import Missing, Variable
 
@@ -178,6 +178,9 @@ def _files(content: _Content, results: Sequence[Any]) -> dict[str, str]:
     for source in stress.iterdir():
         if source.name.endswith(".py"):
             files[f"tests/{STRESS}/{source.name}"] = source.read_text(encoding="utf-8")
+    pytest_side = resources.files("telltale.capture.isolate") / "pytest_side"
+    for name in ("child.py", "items.py"):
+        files[f"tests/{STRESS}/{name}"] = (pytest_side / name).read_text(encoding="utf-8")
     naming_source = resources.files("telltale.flaky") / "naming.py"
     files[f"tests/{STRESS}/naming.py"] = naming_source.read_text(encoding="utf-8")
     return files

@@ -8,29 +8,17 @@ it was doing.
 
 from __future__ import annotations
 
-import copy
 import json
-import os
 import random
+import runpy
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-TEXT_LIMIT = 200_000
-NEUTRAL: dict[str, Any] = {
-    "numprocesses": None,
-    "dist": "no",
-    "tx": [],
-    "xmlpath": None,
-    "maxfail": 0,
-    "stepwise": False,
-    "stepwise_skip": False,
-    "reruns": 0,
-    "pastebin": None,
-}
-"""What a project's own configuration may ask for, and what would hide the failure or the test."""
+ITEMS: dict[str, Any] = runpy.run_path(str(Path(__file__).with_name("items.py")))
+"""Shared with `telltale isolate`; a file beside this one in every scaffold."""
 
 
 def run(plan: dict[str, Any]) -> int:
@@ -50,9 +38,7 @@ class Stress:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: Any) -> None:
         """Switch off what the scaffold decides itself."""
-        for name, value in NEUTRAL.items():
-            if hasattr(config.option, name):
-                setattr(config.option, name, value)
+        ITEMS["neutralise"](config)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, session: Any, items: list[Any]) -> Any:
@@ -66,7 +52,7 @@ class Stress:
     def pytest_collectreport(self, report: Any) -> None:
         """Write down what cannot be collected."""
         if report.failed:
-            self._write(event="uncollected", nodeid=report.nodeid, text=_text(report))
+            self._write(event="uncollected", nodeid=report.nodeid, text=ITEMS["text"](report))
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Write down which test begins."""
@@ -85,7 +71,7 @@ class Stress:
             target=target,
             when=report.when,
             outcome=report.outcome,
-            text="" if report.passed else _text(report),
+            text="" if report.passed else ITEMS["text"](report),
         )
         if target and report.failed and self.session is not None:
             self.session.shouldstop = "the test failed"
@@ -97,11 +83,11 @@ class Stress:
 
 def arrange(items: list[Any], plan: dict[str, Any]) -> tuple[Any, list[Any], int]:
     """Return the target (None when it is not there), the items to run, and how many were missed."""
-    by_name = {_name(item): item for item in items}
+    by_name = {ITEMS["name"](item): item for item in items}
     target = by_name.get(tuple(plan["target"]))
     if target is None:
         return None, [], 0
-    again = [target] + [_clone(target) for _ in range(plan["copies"] - 1)]
+    again = [target] + [ITEMS["clone"](target) for _ in range(plan["copies"] - 1)]
     if plan["shuffle"] is not None:
         mixed = list(items)
         random.Random(plan["shuffle"]).shuffle(mixed)  # noqa: S311
@@ -111,29 +97,3 @@ def arrange(items: list[Any], plan: dict[str, Any]) -> tuple[Any, list[Any], int
     before = [by_name.get(tuple(name)) for name in plan["before"]]
     found = [item for item in before if item is not None and item is not target]
     return target, found + again, len(before) - len(found)
-
-
-def _name(item: Any) -> tuple[str, str]:
-    path = getattr(item, "path", None) or item.fspath
-    return os.path.realpath(str(path)), item.nodeid.partition("::")[2]
-
-
-def _clone(item: Any) -> Any:
-    # A second item of the same test: its fixtures are set up anew, as for any other test.
-    clone = copy.copy(item)
-    clone.user_properties = []
-    clone._report_sections = []  # noqa: SLF001
-    # Bound to the first item's instance of the test class, which a second test never is.
-    bound = getattr(vars(item).get("_obj"), "__self__", None)
-    if getattr(item, "cls", None) is not None and isinstance(bound, item.cls):
-        vars(clone).pop("_obj")
-        vars(clone).pop("_instance", None)
-    if hasattr(clone, "_initrequest"):
-        clone._initrequest()  # noqa: SLF001
-    return clone
-
-
-def _text(report: Any) -> str:
-    if isinstance(report.longrepr, tuple):
-        return str(report.longrepr[2])[:TEXT_LIMIT]
-    return str(report.longreprtext)[:TEXT_LIMIT]

@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from telltale.scaffold.invocation import PytestCommand, find_pytest
+from telltale.capture.invocation import PytestCommand, find_pytest
 
 NODEIDS = ("tests/unit/test_a.py::test_b", "tests/unit/test_a.py::test_c")
 BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c")

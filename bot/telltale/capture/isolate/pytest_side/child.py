@@ -1,8 +1,9 @@
 """
-Run pytest for one try, in a process of its own.
+Run pytest for one try, in a process of its own, with the Python of the environment under test.
 
 Started as a script with a plan (JSON): `sys.path` is made what the original
-command had, `plugin.py` arranges the tests.
+command had, the `plugin.py` beside it arranges the tests. Scaffolds carry a
+copy of this file beside a plugin of their own.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def main() -> None:
         # Open for the life of the process: the parent asks for the stacks before it kills.
         stacks = os.open(plan["stacks"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         faulthandler.register(signal.SIGUSR2, file=stacks, all_threads=True)
-    plugin = runpy.run_path(str(here / "plugin.py"), {"__name__": "telltale_stress_plugin"})
+    plugin = runpy.run_path(str(here / "plugin.py"), {"__name__": "telltale_chosen_tests"})
     sys.argv = ["pytest", *plan["arguments"]]
     sys.exit(plugin["run"](plan))
 
