@@ -31,8 +31,11 @@ from telltale.model import (
     GithubRun,
     Host,
     Leak,
+    Isolation,
+    IsolationVerdict,
     Outcome,
     Profile,
+    Rate,
     Resources,
     Source,
     TestCounts,
@@ -70,6 +73,7 @@ FAILURES_BYTES = 8 * 1024 * 1024
 FINDINGS_LIMIT = 200
 PROFILES_LIMIT = 100
 LEAKS_LIMIT = 200
+ISOLATION_LIMIT = 50
 HASH_LIMIT = 256 * 1024 * 1024
 """Larger files are listed without a hash: a cancelled job has seconds left, not minutes."""
 DEPTH = 6
@@ -503,6 +507,7 @@ def _evidence(fields: _Fields) -> Evidence:
         invalid=fields.texts("invalid", 1000),
         disagreements=fields.texts("disagreements", 1000),
         leaks=tuple(_leak(each) for each in fields.objects("leaks", LEAKS_LIMIT)),
+        isolation=tuple(_isolation(each) for each in fields.objects("isolation", ISOLATION_LIMIT)),
         telltale=fields.text("telltale", ""),
     )
 
@@ -576,6 +581,33 @@ def _leak(fields: _Fields) -> Leak:
         what=fields.text("what"),
         before=fields.text("before"),
         after=fields.text("after"),
+    )
+
+
+def _isolation(fields: _Fields) -> Isolation:
+    return Isolation(
+        nodeid=fields.text("nodeid"),
+        signature=fields.text("signature"),
+        verdict=fields.choice("verdict", IsolationVerdict),
+        sentence=fields.text("sentence"),
+        polluters=fields.texts("polluters"),
+        needs=fields.texts("needs"),
+        leaked=fields.texts("leaked"),
+        alone=_rate(fields.inner("alone")),
+        in_order=_rate(fields.inner("in_order")),
+        together=_rate(fields.inner("together")),
+        command=fields.text("command"),
+        budget_s=fields.number("budget_s") or 0.0,
+        elapsed_s=fields.number("elapsed_s") or 0.0,
+    )
+
+
+def _rate(fields: _Fields) -> Rate:
+    return Rate(
+        runs=fields.whole("runs"),
+        failures=fields.whole("failures"),
+        low=fields.number("low") or 0.0,
+        high=fields.number("high") or 0.0,
     )
 
 

@@ -32,6 +32,12 @@ HANG_AFTER = Option(
     help="Seconds without output and CPU time after which the command is ended as at its timeout.",
     metavar="SECONDS",
 )
+SOURCE = Option(
+    name="source",
+    help="Checkout of the code under test; the current folder by default.",
+    default=".",
+    metavar="DIR",
+)
 TOKEN = Option(
     name="token",
     help="Token for the history branch, comments and issues.",
@@ -105,6 +111,18 @@ PROFILE_TESTS = (
         help="Only figures of unchanged files count: tracked files must be as in the commit.",
         default="false",
         flag=True,
+    ),
+    Option(
+        name="isolate",
+        help="auto runs failed tests again, alone and after others, and says what they depend on; or off.",
+        default="off",
+        metavar="auto|off",
+    ),
+    Option(
+        name="isolate-budget",
+        help="Seconds for that, after the command has ended.",
+        default="120",
+        metavar="SECONDS",
     ),
 )
 
@@ -214,12 +232,18 @@ VERBS: Mapping[str, Verb] = {
                 default="false",
                 flag=True,
             ),
-            Option(
-                name="source",
-                help="Checkout of the code under test; the current folder by default.",
-                default=".",
-                metavar="DIR",
-            ),
+            SOURCE,
+        ),
+    ),
+    "isolate": Verb(
+        help="Run a failed test alone and after others, and say what it depends on.",
+        half="runner",
+        module="isolate",
+        arguments="BUNDLE NODEID",
+        options=(
+            Option(name="budget", help="Seconds to spend.", default="120", metavar="SECONDS"),
+            SOURCE,
+            Option(name="json", help="Print JSON.", default="false", flag=True),
         ),
     ),
     "validate": Verb(

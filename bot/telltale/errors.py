@@ -50,3 +50,9 @@ class ScaffoldError(TelltaleError):
     """A scaffold cannot be made from this failure, or is not one."""
 
     exit_code = 2
+
+
+class IsolateError(TelltaleError):
+    """A test cannot be run alone and with others: it, its command or its code is not there."""
+
+    exit_code = 2

@@ -235,6 +235,60 @@ class GithubRun:
     runner: str = ""
 
 
+@enum.unique
+class IsolationVerdict(str, enum.Enum):
+    """What running a test alone, in order and after others showed."""
+
+    ORDER_DEPENDENT = "order-dependent"
+    """It passes alone and fails after its polluters."""
+    BRITTLE = "brittle"
+    """It fails alone and passes after what sets up its state."""
+    FLAKY = "flaky"
+    """It passed and failed under equal conditions."""
+    DETERMINISTIC = "deterministic"
+    """It fails every time, alone and in order: a real failure."""
+    LOAD_DEPENDENT = "load-dependent"
+    """It fails only while others run beside it."""
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How often a test failed, with the same signature, under one condition."""
+
+    runs: int = 0
+    failures: int = 0
+    low: float = 0.0
+    high: float = 1.0
+    """The true rate lies from low to high, at 95 % (Clopper-Pearson)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Isolation:
+    """What became of running one failed test again, alone and with others."""
+
+    nodeid: str
+    signature: str
+    verdict: IsolationVerdict
+    sentence: str
+    """All of it in one sentence, for people."""
+    polluters: tuple[str, ...] = ()
+    """Tests, in order, after which it fails; a file without `::` pollutes by being imported."""
+    needs: tuple[str, ...] = ()
+    """Tests, in order, without which a brittle test fails; files as above."""
+    leaked: tuple[str, ...] = ()
+    """What the polluters left changed, as the run recorded it."""
+    alone: Rate = field(default_factory=Rate)
+    in_order: Rate = field(default_factory=Rate)
+    """After all that ran before it on its worker."""
+    together: Rate = field(default_factory=Rate)
+    """After the polluters, or what it needs, alone."""
+    command: str = ""
+    """For a shell in the command's folder: shows the failure; empty when pytest cannot be told so."""
+    budget_s: float = 0.0
+    elapsed_s: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """What one profiler left of a run."""
@@ -279,6 +333,8 @@ class Evidence:
     """Where exit status, test report and pytest's own word contradict each other."""
     leaks: tuple[Leak, ...] = ()
     """What tests left changed and nobody put back, the worst first."""
+    isolation: tuple[Isolation, ...] = ()
+    """Failed tests that were run again, alone and with others."""
     telltale: str = ""
     """Version of the program that wrote it."""
 

@@ -143,6 +143,10 @@ class Recording:
         """Folders from which test files may be named, the likeliest first."""
         return nodeids.roots(self.plan.cwd.resolve(), self._checkout.root)
 
+    def clean(self, text: str) -> str:
+        """Return the text without what must not be kept: secrets, home folder, host name."""
+        return self._redactor.text(text)
+
     def attempt(self, what: str, step: Callable[[], T]) -> T | None:
         """Return what the step returns; when it fails, that is a finding and the run goes on."""
         try:

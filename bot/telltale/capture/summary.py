@@ -28,6 +28,7 @@ def render(evidence: Evidence, tests: Sequence[TestResult], profiled: Sequence[s
         *_findings(evidence),
         *_failures(evidence),
         *_leaks(evidence),
+        isolation(evidence),
         *_slowest(tests),
         *_profiles(evidence, profiled),
         *_host(evidence),
@@ -169,6 +170,18 @@ def _leaks(evidence: Evidence) -> Iterator[str]:
     if len(evidence.leaks) > _LEAKS:
         yield f"{len(evidence.leaks) - _LEAKS} more are in evidence.json."
         yield ""
+
+
+def isolation(evidence: Evidence) -> str:
+    """Return what became of running failed tests again, as Markdown; empty when none was."""
+    if not evidence.isolation:
+        return ""
+    lines = ["## Alone or in the suite", ""]
+    for each in evidence.isolation:
+        lines.append(f"- {_code(each.nodeid)}: {_text(each.sentence)}")
+        if each.command:
+            lines += ["", _fence(each.command), ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _slowest(tests: Sequence[TestResult]) -> Iterator[str]:

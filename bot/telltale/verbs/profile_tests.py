@@ -19,7 +19,7 @@ from telltale.capture.words import many
 from telltale.errors import UsageError
 from telltale.model import BundleKind, Outcome, TestResult
 from telltale.options import Invocation
-from telltale.verbs import naming
+from telltale.verbs import again, naming
 
 _DEFAULT_GLOB = "**/*junit*.xml"
 _FORGIVEN = frozenset({Outcome.FAILED, Outcome.CRASHED, Outcome.TIMED_OUT})
@@ -35,6 +35,7 @@ def run(invocation: Invocation) -> int:
     stderr and never changes the status.
     """
     plan, required = read_plan(invocation), read_guards(invocation)
+    isolate_s = again.wanted(invocation)
     forgiving = invocation.flag("continue-on-failure")
     glob = invocation.text("junit") or _DEFAULT_GLOB
     with Signals() as signals:
@@ -51,6 +52,14 @@ def run(invocation: Invocation) -> int:
             tell(recording, ended, invocation)
             if signals.asked is None and recording.ask_torch():
                 recording.finish(tests=results, failures=recording.evidence.failures)
+            again.isolate_failures(
+                recording,
+                results,
+                budget_s=isolate_s,
+                signals=signals,
+                invocation=invocation,
+                say=say,
+            )
         except Exception as error:  # noqa: BLE001  # the command's status goes first
             message = f"the bundle in {recording.folder} may be incomplete: {error}"
             say(gha.error_line(message, invocation.environ))

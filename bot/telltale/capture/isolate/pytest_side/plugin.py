@@ -87,7 +87,7 @@ class Chosen:
                 nodeid=report.nodeid,
                 last=last,
                 when=report.when,
-                outcome=report.outcome,
+                outcome="xfailed" if hasattr(report, "wasxfail") else report.outcome,
                 text="" if report.passed or not last else ITEMS["text"](report),
             )
 

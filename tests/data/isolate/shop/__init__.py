@@ -1,0 +1,4 @@
+MODE = "quiet"
+REGISTRY = []
+STEPS = []
+LOADED = []
