@@ -28,7 +28,7 @@ def render(evidence: Evidence, tests: Sequence[TestResult], profiled: Sequence[s
         *_findings(evidence),
         *_failures(evidence),
         *_leaks(evidence),
-        isolation(evidence),
+        *isolation(evidence).splitlines(),
         *_slowest(tests),
         *_profiles(evidence, profiled),
         *_host(evidence),
@@ -181,7 +181,7 @@ def isolation(evidence: Evidence) -> str:
         lines.append(f"- {_code(each.nodeid)}: {_text(each.sentence)}")
         if each.command:
             lines += ["", _fence(each.command), ""]
-    return "\n".join(lines).rstrip("\n") + "\n"
+    return "\n".join(lines).rstrip("\n") + "\n\n"
 
 
 def _slowest(tests: Sequence[TestResult]) -> Iterator[str]:
