@@ -262,6 +262,24 @@ def test_a_server_with_threads_forks_nothing(recorded: Path, project: Path) -> N
         assert tries.forked((known.nodeid,)) is None
 
 
+def test_no_plugin_shuffles_the_chosen_order(recorded: Path, project: Path) -> None:
+    # It has the same priority as our own hook: which of them is last is a matter of registration.
+    (project / "conftest.py").write_text(
+        "import pytest\n"
+        "@pytest.hookimpl(hookwrapper=True, tryfirst=True)\n"
+        "def pytest_collection_modifyitems(items):\n"
+        "    yield\n"
+        "    items.reverse()\n",
+        encoding="utf-8",
+    )
+    known = case(recorded, project, "test_wants_no_variable")
+    tests = (f"{SOURCES}::test_sets_a_variable", known.nodeid)
+    with Tries(known, budget_s=BUDGET_S, asked=lambda: False, hang_s=30) as tries:
+        ran = tries.fresh(tests, [SOURCES, VICTIMS])
+    assert [e["nodeid"] for e in ran.events if e["event"] == "start"] == list(tests)
+    assert read(ran, known.nodeid, None).result is Result.SAME
+
+
 def test_a_test_that_is_gone_is_undecided(recorded: Path, project: Path) -> None:
     victim = project / VICTIMS
     text = victim.read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ written line by line: a process that dies has said what it was doing.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import runpy
@@ -33,7 +34,8 @@ class Chosen:
     def __init__(self, plan: dict[str, Any]) -> None:
         self.plan = plan
         self.reports = plan["reports"]
-        self.items: list[Any] = []
+        self.by_name: dict[Any, Any] = {}
+        self.chosen: Any = None
         self.last = -1
         """Number of the test that all is about: the last one."""
         self.number = -1
@@ -47,9 +49,10 @@ class Chosen:
     def pytest_collection_modifyitems(self, items: list[Any]) -> Any:
         """Choose and order the tests after every other plugin did."""
         yield
-        self.items = list(items)
+        self.by_name = {ITEMS["name"](item): item for item in items}
         if self.plan["serve"] is None and self.plan["tests"] is not None:
-            items[:], missing = self.arrange(self.plan["tests"])
+            self.chosen, missing = self.arrange(self.plan["tests"])
+            items[:] = self.chosen
             self.write(event="collected", found=bool(items), missing=missing)
         elif self.plan["serve"] is None:
             # As the command line has it: only watched.
@@ -63,8 +66,10 @@ class Chosen:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> Any:
-        """Serve, when that is the plan."""
+        """Serve, when that is the plan; else see that no plugin had the last word after us."""
         if self.plan["serve"] is None:
+            if self.chosen is not None:
+                session.items[:] = self.chosen
             return None
         Server(self, session).run(*self.plan["serve"])
         return True
@@ -93,18 +98,17 @@ class Chosen:
 
     def arrange(self, wanted: list[Any]) -> tuple[list[Any], list[str]]:
         """Return the items to run, empty when the last one is not there, and names that are not."""
-        by_name = {ITEMS["name"](item): item for item in self.items}
         chosen: list[Any] = []
         missing: list[str] = []
         used: set[int] = set()
         for names in wanted:
-            item = by_name.get(tuple(names))
+            item = self.by_name.get(tuple(names))
             if item is None:
                 missing.append("::".join(names))
                 continue
             chosen.append(ITEMS["clone"](item) if id(item) in used else item)
             used.add(id(item))
-        if not wanted or tuple(wanted[-1]) not in by_name:
+        if not wanted or tuple(wanted[-1]) not in self.by_name:
             chosen = []
         self.last = len(chosen) - 1
         return chosen, missing
@@ -132,9 +136,12 @@ class Server:
         """Read requests (paths of JSON files, one a line) until their end; answer each."""
         threads = max(threading.active_count(), _tasks())
         with os.fdopen(answers, "w", buffering=1) as answer, os.fdopen(requests) as lines:
-            answer.write(json.dumps({"threads": threads, "tests": len(self.chosen.items)}) + "\n")
+            answer.write(json.dumps({"threads": threads, "tests": len(self.chosen.by_name)}) + "\n")
             if threads > 1:
                 return
+            # What is there by now lives on: a collection in a child must not copy all of it.
+            gc.collect()
+            gc.freeze()
             for line in lines:
                 with open(line.strip(), encoding="utf-8") as file:  # noqa: PTH123
                     request = json.load(file)
