@@ -181,7 +181,7 @@ class Tries:
         job = _Job(place, expected, self.hang_s)
         arguments = list(files) if tests is None else self._paths(files)
         plan = _plan(self.case, place, arguments, tests=names, serve=None)
-        with (place / "log").open("wb") as log:
+        with (place / "log").open("wb") as log, kernel.before_exec(None) as before_exec:
             job.process = subprocess.Popen(
                 self._argv(place, plan),
                 cwd=self.case.cwd,
@@ -190,7 +190,7 @@ class Tries:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=kernel.die_with_parent(),  # noqa: PLW1509  # no other thread is there
+                preexec_fn=before_exec,  # noqa: PLW1509  # no other thread is there
             )
         job.pid = job.process.pid
         return job
@@ -323,7 +323,7 @@ class _Server:
         paths = [os.path.relpath(case.base / file, case.cwd) for file in files]
         plan = _plan(case, place, paths, tests=None, serve=(requests, answers))
         try:
-            with (place / "log").open("wb") as log:
+            with (place / "log").open("wb") as log, kernel.before_exec(None) as before_exec:
                 self.process = subprocess.Popen(
                     argv(place, plan),
                     cwd=case.cwd,
@@ -333,7 +333,7 @@ class _Server:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                     pass_fds=(requests, answers),
-                    preexec_fn=kernel.die_with_parent(),  # noqa: PLW1509  # as above
+                    preexec_fn=before_exec,  # noqa: PLW1509  # as above
                 )
         finally:
             os.close(requests)
