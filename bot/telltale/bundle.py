@@ -671,3 +671,22 @@ def _disagreements(folder: Path, evidence: Evidence, tests: Sequence[TestResult]
             text = file.read(64).decode("ascii", "replace").strip()
         if text != str(evidence.exit_code):
             yield f"{status}: says {text!r}, {MANIFEST} says {evidence.exit_code}"
+    times = folder / "artifacts/time.txt"
+    if times.is_file():
+        with _open(times, LINE_LIMIT) as file:
+            yield from _other_times(times, file.read().decode("ascii", "replace"), evidence)
+
+
+def _other_times(path: Path, text: str, evidence: Evidence) -> Iterator[str]:
+    """Yield what `time.txt` says otherwise; `timeout` in front of time(1) leaves it empty."""
+    used = evidence.resources
+    figures: tuple[tuple[str, object], ...] = (
+        ("User time (seconds)", f"{used.user_s or 0:.2f}"),
+        ("System time (seconds)", f"{used.system_s or 0:.2f}"),
+        ("Maximum resident set size (kbytes)", (used.max_rss_bytes or 0) // 1024),
+    )
+    found = dict(line.strip().rpartition(": ")[::2] for line in text.splitlines())
+    for label, value in figures:
+        if found.get(label) != str(value):
+            said = repr(found[label]) if label in found else "nothing"
+            yield f"{path}: {label}: says {said}, {MANIFEST} says {value}"

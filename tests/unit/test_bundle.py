@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telltale import bundle, cli
+from telltale.capture import timefile
 from telltale.errors import BundleError, UsageError
 from telltale.model import (
     BundleKind,
@@ -196,6 +197,8 @@ def a_bundle(tmp_path: Path, evidence: Evidence | None = None) -> Path:
     folder = bundle.claim(tmp_path, "unit", NOON)
     for name in bundle.ALWAYS + bundle.STARTED:
         (folder / name).write_text("0\n", encoding="ascii")
+    times = timefile.render(("true",), Resources(wall_s=1.5), exit_code=0, signal=None)
+    (folder / "artifacts/time.txt").write_text(times, encoding="ascii")
     bundle.write_manifest(folder, evidence or a_run())
     return folder
 
@@ -506,6 +509,13 @@ def test_a_command_that_never_started_needs_no_log(tmp_path: Path) -> None:
             lambda folder: bundle.write_manifest(folder, a_run(exit_code=3)),
             "exit_code.txt: says '0', evidence.json says 3",
             id="another-status",
+        ),
+        pytest.param(
+            lambda folder: bundle.write_manifest(
+                folder, a_run(resources=Resources(wall_s=1.5, max_rss_bytes=4096))
+            ),
+            "Maximum resident set size (kbytes): says '0', evidence.json says 4",
+            id="other-figures",
         ),
         pytest.param(
             lambda folder: bundle.write_manifest(folder, a_run(tests=TestCounts(total=1))),

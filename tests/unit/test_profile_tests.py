@@ -74,7 +74,7 @@ def tools(tmp_path: Path) -> Path:
     """A PATH with a shell and little else: no Python that would have to be asked."""
     folder = tmp_path / "tools"
     folder.mkdir()
-    for name in ("sh", "bash", "cat", "cp", "env", "mkdir", "rm", "sleep", "true"):
+    for name in ("sh", "bash", "cat", "cp", "env", "ln", "mkdir", "rm", "sleep", "true"):
         (folder / name).symlink_to(shutil.which(name) or name)
     return folder
 
@@ -276,6 +276,15 @@ def test_a_status_that_hides_failures_is_an_error_and_stays(
     assert f"::error::the command {said}" in done.err
     first = done.text("analysis/summary.md").splitlines()[0]
     assert first == "# tests: passed, BUT THE EVIDENCE DISAGREES"
+
+
+def test_a_command_cannot_spoil_the_upload_of_its_bundle(profile: Profile) -> None:
+    spoil = 'cd telltale-evidence/tests/*/logs; ln -s /etc/passwd link; echo x >"a:b"'
+    done = profile("--", "bash", "-c", spoil)
+
+    assert {"link", "a:b"} & {path.name for path in done.folder.rglob("*")} == set()
+    assert (done.folder / "logs/a_b").exists()
+    assert sum("'logs/" in finding for finding in done.evidence.findings) == 2
 
 
 # Guards

@@ -31,6 +31,7 @@ from telltale.capture import (
     source,
     stacks,
     summary,
+    tidy,
     timefile,
 )
 from telltale.capture.beside import Beside
@@ -310,6 +311,7 @@ class Recording:
         self, *, tests: tuple[TestResult, ...] | None = None, failures: tuple[Failure, ...] = ()
     ) -> str:
         """Write the summary and the final manifest; return the summary."""
+        self.findings += self.attempt("the files", lambda: [*tidy.tidy(self.folder)]) or ()
         self.evidence = dataclasses.replace(
             self.evidence,
             tests=None if tests is None else bundle.count(tests),

@@ -7,7 +7,8 @@ cannot be read is a problem to report and never the end of the report.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from telltale import bundle, unpack
 from telltale.errors import BundleError, ForgeError, UsageError
 from telltale.forge import Artifact, Forge
 from telltale.history.record import make_record
-from telltale.model import Evidence, Origin, Record
+from telltale.model import Evidence, Origin, Record, Series
 from telltale.verbs.origin import contradictions
 
 MAX_ARTIFACTS = 256
@@ -110,7 +111,23 @@ def _read(places: Sequence[tuple[Path, str, str]], origin: Origin) -> Gathered:
             Found(folder=folder, evidence=evidence, record=record, artifact=name, artifact_url=url)
         )
     bundles.sort(key=lambda found: (found.record.series, found.record.started_at))
+    problems += _mixed(bundles)
     return Gathered(bundles=tuple(bundles), problems=tuple(problems))
+
+
+def _mixed(bundles: Sequence[Found]) -> Iterator[str]:
+    """Yield the series that two jobs of one run attempt share: their figures are no baseline for each other."""
+    seen: dict[tuple[Series, int], int] = Counter(
+        (found.record.series, found.record.origin.run_attempt)
+        for found in bundles
+        if found.record.origin.run_id is not None
+    )
+    for (series, _), count in seen.items():
+        if count > 1:
+            yield (
+                f"{count} runs of this attempt are called {series.title}: give each a `name` of its"
+                " own, or tests.yml the input `matrix`, or they are compared with each other"
+            )
 
 
 def _origin(origin: Origin, evidence: Evidence) -> Origin:
