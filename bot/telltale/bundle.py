@@ -19,8 +19,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
+from telltale import phases
 from telltale.errors import BundleError, UsageError
 from telltale.model import (
     BundleKind,
@@ -37,6 +38,7 @@ from telltale.model import (
     Profile,
     Rate,
     Resources,
+    RunningTest,
     Source,
     TestCounts,
     TestOutcome,
@@ -74,6 +76,8 @@ FINDINGS_LIMIT = 200
 PROFILES_LIMIT = 100
 LEAKS_LIMIT = 200
 ISOLATION_LIMIT = 50
+RUNNING_LIMIT = 1000
+"""Tests that were running when a run ended: one a worker."""
 HASH_LIMIT = 256 * 1024 * 1024
 """Larger files are listed without a hash: a cancelled job has seconds left, not minutes."""
 DEPTH = 6
@@ -153,25 +157,80 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
-def write_tests(folder: Path, results: Iterable[TestResult], *, source: str) -> None:
+def write_tests(
+    folder: Path,
+    results: Iterable[TestResult],
+    *,
+    source: str,
+    damage: Sequence[tuple[int, int]] = (),
+) -> None:
     """
-    Write `artifacts/tests.jsonl`, one line a test. Raises `OSError`.
+    Add one line a test to `artifacts/tests.jsonl`, behind those of the probe. Raises `OSError`.
 
-    After 128 MiB of failures a text keeps 500 characters: what is written here can be read.
+    `source` is where tests without a worker come from. `damage` names lines of
+    the probe, by offset and length, that are left out, as is all but the
+    first 128 MiB of them. After 128 MiB of failures a text keeps 500
+    characters: what is written here can be read.
     """
-    room = TESTS_LIMIT // 2
-    with (folder / TESTS).open("w", encoding="utf-8", newline="\n") as file:
+    path = folder / TESTS
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as file:
+        _keep_lines(path, file, damage)
+        room = TESTS_LIMIT // 4
         for result in results:
-            line = {
-                "nodeid": _plain(result.nodeid),
-                "phase": "total",
-                "outcome": result.outcome.value,
-                "wall_s": round(result.duration_s, 6),
-                "message": _plain(result.message),
-                "text": _plain(result.text if room > 0 else clip(result.text, 500)),
-                "source": source,
-            }
-            room -= file.write(json.dumps(line, allow_nan=False) + "\n")
+            text = _plain(result.text if room > 0 else clip(result.text, 500))
+            line: dict[str, Any] = {"nodeid": _plain(result.nodeid), "phase": "total"}
+            line |= {"outcome": result.outcome.value, "wall_s": round(result.duration_s, 6)}
+            line |= {"message": _plain(result.message), "text": text}
+            line |= _measured(result) if result.worker else {"source": source}
+            room -= file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
+    temporary.replace(path)
+
+
+def _measured(result: TestResult) -> dict[str, Any]:
+    """Return what only the probe knows of a test."""
+    return {
+        "source": "probe",
+        "worker": _plain(result.worker),
+        "cpu_s": None if result.cpu_s is None else round(result.cpu_s, 6),
+        "rss_peak_change_bytes": result.rss_peak_change_bytes,
+        "attempts": result.attempts,
+    }
+
+
+def _keep_lines(path: Path, target: BinaryIO, damage: Sequence[tuple[int, int]]) -> None:
+    """Copy the lines that the probe wrote, without damaged ones and without a last one's half."""
+    try:
+        size = min(path.stat().st_size, TESTS_LIMIT // 2)
+        with path.open("rb") as file:
+            at = 0
+            for offset, length in (*damage, (size, 0)):
+                _copy(file, target, min(offset, size) - at)
+                at = offset + length
+                file.seek(at)
+                if at >= size:
+                    break
+    except FileNotFoundError:
+        return
+    _end_line(target)
+
+
+def _copy(file: BinaryIO, target: BinaryIO, count: int) -> None:
+    while count > 0 and (block := file.read(min(count, 1024 * 1024))):
+        target.write(block)
+        count -= len(block)
+
+
+def _end_line(target: BinaryIO) -> None:
+    """Take away what follows the last end of a line."""
+    target.flush()
+    end = target.tell()
+    with open(target.name, "rb") as written:  # noqa: PTH123  # the name of a file that is open
+        step = min(end, LINE_LIMIT + 1)
+        written.seek(end - step)
+        last = written.read(step).rfind(b"\n")
+    target.seek(end - step + last + 1)
+    target.truncate()
 
 
 def read_manifest(folder: Path) -> Evidence:
@@ -184,12 +243,15 @@ def read_tests(folder: Path) -> tuple[TestResult, ...]:
     """
     Return the tests of `artifacts/tests.jsonl`, one each, in their order.
 
-    Empty when the file is absent. Raises `BundleError`, with the line's
-    number, for a line that is not a test; only a last line without its end
-    (the writer was killed) is passed over.
+    Where Telltale was killed before it could write them, they are made of the
+    probe's lines. Empty when the file is absent. Raises `BundleError`, with
+    the line's number, for a line that is not a test; only a last line without
+    its end (the writer was killed) is passed over.
     """
     path = folder / TESTS
     results: list[TestResult] = []
+    fold = phases.Fold()
+    damaged: tuple[int, bytes] | None = None
     try:
         with _open(path, TESTS_LIMIT) as file:
             for number, raw in enumerate(iter(lambda: file.readline(LINE_LIMIT + 1), b""), 1):
@@ -197,14 +259,26 @@ def read_tests(folder: Path) -> tuple[TestResult, ...]:
                     raise BundleError(f"{path}: line {number} is longer than {LINE_LIMIT} bytes")
                 if not raw.endswith(b"\n"):
                     break
-                fields = _Fields(path, f"line {number}: ", _parse(raw, path, f"line {number}"))
-                if fields.text("phase") == "total":
-                    results.append(_test(fields))
+                line = phases.parse(raw)
+                if line is None:
+                    damaged = damaged or (number, raw)
+                elif line["phase"] == "total":
+                    results.append(_test(_Fields(path, f"line {number}: ", line)))
+                else:
+                    fold.add(line)
     except FileNotFoundError:
         return ()
     except OSError as error:
         raise BundleError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return tuple(results)
+    if damaged and (results or not fold.executions):
+        _refuse_line(path, *damaged)
+    return tuple(results) or fold.results()
+
+
+def _refuse_line(path: Path, number: int, raw: bytes) -> None:
+    """Raise `BundleError` with what is wrong with the line."""
+    fields = _Fields(path, f"line {number}: ", _parse(raw, path, f"line {number}"))
+    fields.text("phase")
 
 
 def find(paths: Sequence[Path]) -> tuple[Path, ...]:
@@ -503,6 +577,7 @@ def _evidence(fields: _Fields) -> Evidence:
         tests=_counts(fields.object("tests", optional=True)),
         failures=tuple(_failure(each) for each in fields.objects("failures", FAILURES_LIMIT)),
         profiles=tuple(_profile(each) for each in fields.objects("profiles", PROFILES_LIMIT)),
+        running=tuple(_running(each) for each in fields.objects("running", RUNNING_LIMIT)),
         findings=fields.texts("findings", 1000),
         invalid=fields.texts("invalid", 1000),
         disagreements=fields.texts("disagreements", 1000),
@@ -611,6 +686,15 @@ def _rate(fields: _Fields) -> Rate:
     )
 
 
+def _running(fields: _Fields) -> RunningTest:
+    return RunningTest(
+        nodeid=fields.text("nodeid"),
+        worker=fields.text("worker"),
+        phase=fields.text("phase"),
+        for_s=fields.number("for_s") or 0.0,
+    )
+
+
 def _test(fields: _Fields) -> TestResult:
     return TestResult(
         nodeid=fields.text("nodeid"),
@@ -618,6 +702,10 @@ def _test(fields: _Fields) -> TestResult:
         duration_s=fields.number("wall_s") or 0.0,
         message=fields.text("message", ""),
         text=fields.text("text", ""),
+        cpu_s=fields.number("cpu_s"),
+        rss_peak_change_bytes=fields.integer("rss_peak_change_bytes"),
+        worker=fields.text("worker", ""),
+        attempts=fields.integer("attempts") or 1,
     )
 
 

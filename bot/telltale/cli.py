@@ -61,6 +61,12 @@ PROFILE_TESTS = (
         default="**/*junit*.xml",
         metavar="GLOB",
     ),
+    Option(
+        name="probe",
+        help="Load Telltale's plugin into pytest: each test as it happens, with CPU time and memory.",
+        default="true",
+        flag=True,
+    ),
     TIMEOUT,
     HANG_AFTER,
     Option(

@@ -120,6 +120,21 @@ class TestResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunningTest:
+    """A test that had begun and not ended when the run ended."""
+
+    __test__ = False
+
+    nodeid: str
+    worker: str
+    """`main`, or xdist's name of the worker."""
+    phase: str
+    """`setup`, `call` or `teardown`."""
+    for_s: float
+    """How long it had been running."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """One failure with its name."""
 
@@ -325,6 +340,8 @@ class Evidence:
     failures: tuple[Failure, ...] = ()
     profiles: tuple[Profile, ...] = ()
     """One for each profiler that was asked for."""
+    running: tuple[RunningTest, ...] = ()
+    """Which tests were running when the run ended."""
     findings: tuple[str, ...] = ()
     """What a reader must know to read the rest rightly: one sentence each."""
     invalid: tuple[str, ...] = ()

@@ -89,8 +89,8 @@ def test_an_older_report_is_named_and_not_read(project: Path, evidence: Path) ->
     assert result.results is None
     assert result.findings == (
         "build/junit.xml matches --junit but is older than this run: not read",
-        NOTHING,
     )
+    assert result.absent == NOTHING
     assert not (evidence / "artifacts/junit.xml").exists()
 
 

@@ -192,14 +192,14 @@ def test_the_command_runs_in_the_working_directory(profile: Profile, project: Pa
 
 def test_nothing_of_ours_reaches_the_command(profile: Profile) -> None:
     done = profile(
-        *("--env", "OURS=1", "--env", "HF_TOKEN=secret", "--", "env"),
+        *("--no-probe", "--env", "OURS=1", "--env", "HF_TOKEN=secret", "--", "env"),
         TELLTALE_NAME="unit",
         GITHUB_SHA="0" * 40,
         OTHER="x",
     )
 
     found = dict(line.split("=", 1) for line in done.out.splitlines())
-    assert not [name for name in found if name.startswith("TELLTALE")]
+    assert not [name for name in found if name.startswith("TELLTALE") or name == "PYTHONPATH"]
     assert (found["OURS"], found["HF_TOKEN"], found["OTHER"]) == ("1", "secret", "x")
     assert set(JOB) < set(found)
     assert done.evidence.name == "unit"
@@ -251,7 +251,8 @@ def test_failures_of_a_report_are_named(profile: Profile, project: Path) -> None
     ]
     assert evidence.failures[0].kind is FailureKind.ASSERTION
     assert evidence.failures[0].signature != evidence.failures[1].signature
-    assert evidence.findings == ()
+    (finding,) = evidence.findings
+    assert "pytest ran without Telltale's probe" in finding
     assert done.outputs["failed-tests"] == "2"
     assert done.text("artifacts/junit.xml") == (DIALECTS / "pytest-xunit1.xml").read_text("utf-8")
     assert [test.outcome for test in bundle.read_tests(done.folder)].count(TestOutcome.FAILED) == 2
@@ -801,11 +802,12 @@ def test_pytest_itself_passes_fails_and_hangs(
     assert [test.nodeid for test in bundle.read_tests(done.folder)] == [
         "test_it.py::test_passes",
         "test_it.py::TestIt::test_fails",
-        "",
+        "test_it.py::test_hangs",
     ]
     fails, hangs = done.evidence.failures
     assert (fails.nodeid, fails.kind) == ("test_it.py::TestIt::test_fails", FailureKind.ASSERTION)
-    assert (hangs.nodeid, hangs.kind) == ("", FailureKind.HANG_OR_DEVICE_TIMEOUT)
+    assert hangs.nodeid == "test_it.py::test_hangs"
+    assert hangs.kind is FailureKind.HANG_OR_DEVICE_TIMEOUT
     assert "KeyboardInterrupt" in hangs.text
     assert done.evidence.host.parts["python"] == f"{sys.version_info[0]}.{sys.version_info[1]}"
     assert "pytest==" in done.text("env/packages.txt")

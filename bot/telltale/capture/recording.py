@@ -28,6 +28,7 @@ from telltale.capture import (
     interpreter,
     leaks,
     nodeids,
+    probing,
     source,
     stacks,
     summary,
@@ -38,9 +39,11 @@ from telltale.capture.beside import Beside
 from telltale.capture.command import Ended, Start, run_command
 from telltale.capture.guards import Guards
 from telltale.capture.interpreter import Interpreter
+from telltale.capture.probing import Told
 from telltale.capture.profilers.interface import Place, Profiler
 from telltale.capture.profilers.profiling import Profiling
 from telltale.capture.redact import Redactor
+from telltale.capture.reports import Reports
 from telltale.capture.signals import Signals
 from telltale.capture.source import Checkout
 from telltale.capture.stacks import Look, Sources
@@ -78,6 +81,8 @@ class Plan:
     """What `--env` set."""
     timeout_s: float | None
     hang_after_s: float | None
+    probe: bool = False
+    """Load the probe into the pytest that the command runs."""
     environ: Mapping[str, str]
     """Our own environment."""
     profilers: tuple[Profiler, ...] = ()
@@ -217,7 +222,7 @@ class Recording:
         start = Start(
             argv=self.plan.argv,
             cwd=self.plan.cwd,
-            env=profiling.environ(self._environ) if profiling else self._environ,
+            env=self._with_probe(profiling.environ(self._environ) if profiling else self._environ),
             bundle=self.folder,
             timeout_s=self.plan.timeout_s,
             hang_after_s=self.plan.hang_after_s,
@@ -226,6 +231,31 @@ class Recording:
         return self.attempt(
             "the run", lambda: run_command(start, signals, look=self._look)
         ) or self._not_run(signals.asked, "Telltale could not run the command")
+
+    def _with_probe(self, environ: Mapping[str, str]) -> Mapping[str, str]:
+        if not self.plan.probe:
+            return environ
+        plan, folder = self.plan, self.folder
+        return (
+            self.attempt("the probe", lambda: probing.environ(environ, plan.argv, folder))
+            or environ
+        )
+
+    def tests(self, found: Reports | None) -> Told:
+        """Return what is known of the tests; what goes wrong is a finding."""
+        reported = Told(
+            results=found.results if found else None,
+            findings=(found.absent,) if found and found.absent else (),
+        )
+        if not self.plan.probe:
+            return reported
+        told = self.attempt(
+            "the probe's record",
+            lambda: probing.tell(self.folder, found, self._environ, self.plan.argv),
+        )
+        told = told or reported
+        self.evidence = dataclasses.replace(self.evidence, running=told.running)
+        return told
 
     def measure(self, ended: Ended) -> None:
         """Write what the run itself leaves: its status, its figures and the host afterwards."""

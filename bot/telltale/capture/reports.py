@@ -31,6 +31,10 @@ class Reports:
     results: tuple[TestResult, ...] | None
     """None when the command wrote no report."""
     findings: tuple[str, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
+    """`classname` and `name` of each result, as the file has them."""
+    absent: str = ""
+    """A sentence for a run of which nothing else tells either; empty when a report was written."""
 
 
 def stamps(folder: Path, glob: str, *, without: Path) -> dict[Path, Stamp]:
@@ -68,19 +72,21 @@ def collect(
         for path in stale[:20]
     ]
     if not fresh:
-        findings.append(
+        absent = (
             f"no JUnit file matching {glob!r} was written: no test is counted;"
             " let the command write one, as in pytest --junitxml=junit.xml"
         )
-        return Reports(results=None, findings=tuple(findings))
+        return Reports(results=None, findings=tuple(findings), absent=absent)
     _keep(fresh, bundle / JUNIT)
     results: list[TestResult] = []
+    names: list[tuple[str, str]] = []
     nodeids = NodeIds(roots)
     for path in fresh:
         report = junit.read(path)
         results += [_result(case, nodeids) for case in report.cases]
+        names += [(case.classname, case.name) for case in report.cases]
         findings += _say(_name(path, folder), report, results)
-    return Reports(results=tuple(results), findings=tuple(findings))
+    return Reports(results=tuple(results), findings=tuple(findings), names=tuple(names))
 
 
 def _result(case: junit.Case, nodeids: NodeIds) -> TestResult:

@@ -92,6 +92,7 @@ def read_plan(invocation: Invocation) -> Plan:
         timeout_s=invocation.seconds("timeout"),
         hang_after_s=invocation.seconds("hang-after"),
         profilers=profilers.choose(invocation.text("profile")),
+        probe=invocation.flag("probe"),
         environ=invocation.environ,
     )
 
@@ -147,13 +148,14 @@ def conclude(
             roots=recording.roots,
         ),
     )
-    results = found.results if found else None
-    if found and ended.outcome is not Outcome.ERROR:
-        recording.findings += found.findings
+    told = recording.tests(found)
+    results = told.results
+    if ended.outcome is not Outcome.ERROR:
+        recording.findings += (*(found.findings if found else ()), *told.findings)
     recording.findings += failures.remarks(results, ended)
     recording.disagreements += failures.disagreements(results, ended)
     if results is not None:
-        bundle.write_tests(recording.folder, results, source="junit")
+        bundle.write_tests(recording.folder, results, source="junit", damage=told.events.damage)
     log = recording.folder / "logs/output.log"
     named = recording.attempt(
         "the failures' names", lambda: failures.name_all(results or (), ended, log)

@@ -43,7 +43,7 @@ except Exception:
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-VARIABLE = "TELLTALE_PROBE"
+VARIABLE = "TELLTALE_PROBE_SETTINGS"
 """JSON: `folder` that takes the files, `was`: variables as they were, `test`, `leaks`."""
 TEXT = 64 * 1024
 """Characters of one failure."""
@@ -332,6 +332,7 @@ class _Controller(_Base):
             self.seen += 1
         elif report.when == "???" and not self.broken:
             try:
+                self.seen += 1
                 self.crashed(report)
             except Exception as error:
                 self.fail("pytest_runtest_logreport", error)
@@ -341,7 +342,7 @@ class _Controller(_Base):
     def crashed(self, report: Any) -> None:
         node = getattr(report, "node", None)
         worker = getattr(getattr(node, "gateway", None), "id", self.worker)
-        text = self.clip(report.longreprtext, TEXT)
+        text = self.clip(str(report.longrepr), TEXT)
         values = {
             "phase": "crash",
             "nodeid": report.nodeid,
@@ -591,7 +592,7 @@ def _words(report: Any) -> dict[str, str]:
         return {"message": _after("Skipped: ", reason)}
     if outcome == "passed":
         return {"xfail": str(expected)} if expected is not None else {}
-    text = report.longreprtext
+    text = str(longrepr)
     reason = getattr(getattr(longrepr, "reprcrash", None), "message", None) or text
     if when in {"setup", "teardown"}:
         reason = 'failed on %s with "%s"' % (when, reason)
