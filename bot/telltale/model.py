@@ -113,6 +113,8 @@ class TestResult:
     """User and system time of its process and the children that it waited for; None without the probe."""
     rss_peak_change_bytes: int | None = None
     """How much higher its process's peak of memory was after it."""
+    walls_s: tuple[float, float, float] | None = None
+    """Wall time of set-up, call and tear-down, each; None without the probe."""
     worker: str = ""
     """`main`, or xdist's name of the worker; empty without the probe."""
     attempts: int = 1

@@ -87,6 +87,8 @@ class Execution:
     subtest_failed: bool = False
     wall_s: float = 0.0
     """Of all phases of the last attempt."""
+    walls: dict[str, float] = field(default_factory=dict)
+    """Of each."""
     cpu_s: float = 0.0
     rss_peak_change_bytes: int = 0
     message: str = ""
@@ -140,6 +142,11 @@ class Execution:
             output=self.output if outcome.bad else "",
             cpu_s=self.cpu_s,
             rss_peak_change_bytes=self.rss_peak_change_bytes,
+            walls_s=(
+                self.walls.get("setup", 0.0),
+                self.walls.get("call", 0.0),
+                self.walls.get("teardown", 0.0),
+            ),
             worker=self.worker,
             attempts=self.attempt,
         )
@@ -210,6 +217,7 @@ class Fold:
     def _again(execution: Execution, attempt: int, at: float) -> None:
         execution.attempt, execution.since = attempt, at
         execution.ended.clear()
+        execution.walls.clear()
         execution.subtest_failed = False
         execution.wall_s = execution.cpu_s = 0.0
         execution.message = execution.text = execution.output = ""
@@ -226,7 +234,9 @@ class Fold:
             execution.subtest_failed = execution.subtest_failed or outcome == "failed"
         else:
             execution.ended[phase] = str(outcome)
-        execution.wall_s += number(line, "wall_s") or 0.0
+        wall_s = number(line, "wall_s") or 0.0
+        execution.wall_s += wall_s
+        execution.walls[phase] = execution.walls.get(phase, 0.0) + wall_s
         execution.cpu_s += number(line, "cpu_s") or 0.0
         execution.rss_peak_change_bytes += whole(line, "rss_peak_change_bytes") or 0
         execution.last_at = number(line, "at") or execution.last_at

@@ -189,14 +189,26 @@ def _slowest(tests: Sequence[TestResult]) -> Iterator[str]:
     slowest = [test for test in slowest if test.duration_s > 0]
     if not slowest:
         return
+    titles = ["Wall time"]
+    if any(test.walls_s for test in slowest):
+        titles += ["Set-up", "Call", "Tear-down", "CPU time", "Peak memory grew by"]
     yield "## Slowest tests"
     yield ""
-    yield "| Test | Outcome | Wall time |"
-    yield "| --- | --- | ---: |"
+    yield f"| Test | Outcome | {' | '.join(titles)} |"
+    yield f"| --- | --- |{' ---: |' * len(titles)}"
     for test in slowest:
-        name = test.nodeid or "(interrupted)"
-        yield f"| {_cell(_code(name))} | {test.outcome.value} | {duration(test.duration_s)} |"
+        name = _cell(_code(test.nodeid or "(interrupted)"))
+        cells = [duration(test.duration_s), *_measured(test)][: len(titles)]
+        yield f"| {name} | {test.outcome.value} | {' | '.join(cells)} |"
     yield ""
+
+
+def _measured(test: TestResult) -> Iterator[str]:
+    """Yield what the probe knows of a test, `-` for what is not known."""
+    yield from (duration(wall_s) for wall_s in test.walls_s) if test.walls_s else "---"
+    yield "-" if test.cpu_s is None else duration(test.cpu_s)
+    grew = test.rss_peak_change_bytes
+    yield "-" if grew is None else size(grew)
 
 
 def _profiles(evidence: Evidence, lines: Sequence[str]) -> Iterator[str]:
