@@ -10,6 +10,7 @@ import pytest
 from telltale.bundle import FAILURES_LIMIT, TEXT_LIMIT
 from telltale.capture import failures
 from telltale.capture.command import Ended
+from telltale.capture.events import Events, Finish, Running, Session
 from telltale.flaky import naming
 from telltale.model import FailureKind, Outcome, Resources, TestOutcome, TestResult
 
@@ -168,3 +169,86 @@ def test_a_failure_without_a_failed_test_is_no_contradiction(results: list[TestR
     assert list(failures.remarks(results, end)) == [
         "the command exited with 1 although no test of the report failed"
     ]
+
+
+# What pytest itself says
+
+
+def a_session(pid: int = 7, worker: str = "main") -> Session:
+    return Session(
+        pid=pid,
+        ppid=1,
+        worker=worker,
+        at=0.0,
+        python="3.11",
+        pytest="9.2",
+        xdist=False,
+        args=(),
+        rootdir="/",
+        cwd="/",
+        plugins=(),
+        stacks=True,
+        seeds={},
+        timeout={},
+    )
+
+
+def a_finish(status: int, pid: int = 7, worker: str = "main") -> Finish:
+    return Finish(
+        pid=pid, worker=worker, at=1.0, exit_status=status, collected=1, seen=1, stopped=False
+    )
+
+
+def in_test(pid: int = 7) -> Running:
+    return Running(
+        nodeid="test_a.py::t", worker="main", pid=pid, phase="call", since=0.0, finished_at=None
+    )
+
+
+LOST = "the command exited with 0, and pytest with 1 (tests failed): was the status lost,"
+GONE = "the command exited with 0, and pytest never came to its end"
+
+
+@pytest.mark.parametrize(
+    ("said", "begins"),
+    [
+        (Events(), []),
+        (Events(sessions=(a_session(),), finishes=(a_finish(0),)), []),
+        # Nothing was collected: many a script takes that for a success.
+        (Events(sessions=(a_session(),), finishes=(a_finish(5),)), []),
+        (Events(sessions=(a_session(),), finishes=(a_finish(1),)), [LOST]),
+        (
+            Events(
+                sessions=(a_session(7), a_session(8)),
+                finishes=(a_finish(1), a_finish(1, 8), a_finish(2, 9)),
+            ),
+            [LOST, "the command exited with 0, and pytest with 2 (it was interrupted,"],
+        ),
+        # A worker's status is not pytest's.
+        (
+            Events(
+                sessions=(a_session(), a_session(8, "gw0")),
+                finishes=(a_finish(0), a_finish(1, 8, "gw0")),
+            ),
+            [],
+        ),
+        (Events(sessions=(a_session(),)), [f"{GONE}: did something call os._exit?"]),
+        (
+            Events(sessions=(a_session(),), running=(in_test(),)),
+            [f"{GONE}, in test_a.py::t: did something call os._exit?"],
+        ),
+        # Its end may be what cannot be read.
+        (Events(sessions=(a_session(),), damaged=1), []),
+    ],
+)
+def test_pytests_own_word_against_the_exit_status(said: Events, begins: list[str]) -> None:
+    found = list(failures.disagreements(None, an_end(Outcome.PASSED), said))
+
+    assert len(found) == len(begins)
+    assert all(text.startswith(begin) for text, begin in zip(found, begins, strict=True))
+
+
+def test_a_command_that_failed_contradicts_nothing_that_pytest_says() -> None:
+    said = Events(sessions=(a_session(),), finishes=(a_finish(0),))
+
+    assert list(failures.disagreements(None, an_end(Outcome.FAILED), said)) == []

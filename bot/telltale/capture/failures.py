@@ -7,6 +7,7 @@ from pathlib import Path
 
 from telltale.bundle import FAILURES_LIMIT, TEXT_LIMIT, clip
 from telltale.capture.command import Ended
+from telltale.capture.events import Events
 from telltale.capture.output import last_bytes
 from telltale.capture.words import many
 from telltale.model import Failure, FailureKind, Outcome, TestOutcome, TestResult
@@ -31,9 +32,28 @@ def name_all(results: Sequence[TestResult], ended: Ended, log: Path) -> tuple[Fa
     return tuple(failures)
 
 
-def disagreements(results: Sequence[TestResult] | None, ended: Ended) -> Iterator[str]:
-    """Yield a sentence for each contradiction of exit status and report: one of them is wrong."""
-    if results is None or ended.outcome is not Outcome.PASSED:
+_PYTEST_SAID = {
+    1: "tests failed",
+    2: "it was interrupted, or collecting failed",
+    3: "an internal error",
+    4: "it was called wrongly",
+}
+"""pytest's exit statuses that mean that something went wrong. Source: `pytest.ExitCode`."""
+
+
+def disagreements(
+    results: Sequence[TestResult] | None, ended: Ended, said: Events | None = None
+) -> Iterator[str]:
+    """
+    Yield a sentence for each contradiction of exit status, report and pytest's own word.
+
+    `said` is what the probe wrote inside pytest. A command that fails after
+    its tests passed contradicts nothing: it may do more than run them.
+    """
+    if ended.outcome is not Outcome.PASSED:
+        return
+    yield from _pytest_disagrees(said or Events())
+    if results is None:
         return
     bad = sum(result.outcome.bad for result in results)
     if bad:
@@ -43,6 +63,25 @@ def disagreements(results: Sequence[TestResult] | None, ended: Ended) -> Iterato
         )
     if any(result.outcome is TestOutcome.INTERRUPTED for result in results):
         yield "the command exited with 0, and its test report has a test that was interrupted"
+
+
+def _pytest_disagrees(said: Events) -> Iterator[str]:
+    ends = [each for each in said.finishes if each.worker == "main"]
+    for status in dict.fromkeys(each.exit_status for each in ends):
+        if status in _PYTEST_SAID:
+            yield (
+                f"the command exited with 0, and pytest with {status} ({_PYTEST_SAID[status]}):"
+                " was the status lost, in a pipe or by `|| true`?"
+            )
+    ended = {each.pid for each in ends}
+    begun = [each for each in said.sessions if each.worker == "main" and each.pid not in ended]
+    # What cannot be read may have been the end.
+    if begun and not said.damaged:
+        where = ", in ".join(each.nodeid for each in said.running if each.pid == begun[0].pid)
+        yield (
+            f"the command exited with 0, and pytest never came to its end{', in ' * bool(where)}"
+            f"{where}: did something call os._exit?"
+        )
 
 
 def remarks(results: Sequence[TestResult] | None, ended: Ended) -> Iterator[str]:
