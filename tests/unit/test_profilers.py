@@ -121,6 +121,30 @@ def test_recordings_are_joined_into_one_file_of_which_names_are_redacted() -> No
     assert joined["shared"]["frames"][3] == {"name": "work", "file": "~/shop/cart.py", "line": 3}
 
 
+def test_command_lines_are_not_kept() -> None:
+    one = recording()
+    one["shared"] = {
+        "frames": [{"name": 'process 7:"python run.py --password\nhunter2"'}, {"name": "b"}]
+    }
+
+    joined = speedscope.join([one], "py-spy", str)
+
+    assert joined["shared"]["frames"] == [{"name": "process 7"}, {"name": "b"}]
+
+
+def test_command_lines_are_taken_out_of_a_raw_recording_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    frames = [{"name": 'process 7:"run --password \\"hunter2\n"'}, {"name": "process me"}]
+    path.write_text(json.dumps({"shared": {"frames": frames}}), encoding="ascii")
+
+    speedscope.without_command_lines(path)
+
+    assert json.loads(path.read_text())["shared"]["frames"] == [
+        {"name": "process 7"},
+        {"name": "process me"},
+    ]
+
+
 def test_samples_are_folded_into_stacks_without_lines() -> None:
     stacks = speedscope.fold(speedscope.join([recording()], "py-spy", str))
 

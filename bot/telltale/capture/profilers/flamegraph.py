@@ -14,7 +14,7 @@ _EDGE = 10
 _HEAD = 44
 _LETTER = 6.6
 """Width of one letter of the font, in pixels."""
-_NARROWEST = 0.25
+_NARROWEST = 0.5
 """Frames narrower than this many pixels are not drawn: nobody could see them."""
 _DEEPEST = 400
 

@@ -59,6 +59,13 @@ class PySpy(Profiler):
         self._recorder = _Recorder(spy, place.folder, native=_knows_native(spy))
         return self._recorder
 
+    def raw(self, place: Place) -> Gathered:
+        """Return the recordings as they are, but for the command lines in them."""
+        parts = [part for part in self._recorder.parts if part.is_file()] if self._recorder else []
+        for part in parts:
+            speedscope.without_command_lines(part)
+        return super().raw(place)
+
     def finish(self, place: Place) -> Gathered:
         """Join the recordings into one file, and draw it."""
         recorder = self._recorder

@@ -8,6 +8,7 @@ kind of profile alone.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ from typing import Any
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 MAX_BYTES = 96 * 1024 * 1024
 """Of one recording: more is not read, since Python's lists need some times as much."""
+
+_COMMAND_LINE = re.compile(r"^(process \d+):\".*", re.DOTALL)
+_RAW_COMMAND_LINE = re.compile(rb'"process (\d+):\\"(?:[^"\\]|\\.)*"')
 
 Stacks = Counter[tuple[str, ...]]
 """How often each stack was seen, outermost frame first."""
@@ -36,6 +40,12 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or not isinstance(document.get("profiles"), list):
         raise TypeError("it is no speedscope file")
     return document
+
+
+def without_command_lines(path: Path) -> None:
+    """Take the command lines out of a recording that nobody has the time to read; raises `OSError`."""
+    if path.stat().st_size <= MAX_BYTES:
+        path.write_bytes(_RAW_COMMAND_LINE.sub(rb'"process \1"', path.read_bytes()))
 
 
 def join(
@@ -82,7 +92,9 @@ def hottest(stacks: Stacks, limit: int) -> list[tuple[str, int]]:
 
 
 def _redacted(frame: Mapping[str, Any], redact: Callable[[str], str]) -> dict[str, Any]:
-    return dict(_texts(frame, redact))
+    found = dict(_texts(frame, redact))
+    # py-spy puts whole command lines among the frames.
+    return {**found, "name": _COMMAND_LINE.sub(r"\1", found["name"])}
 
 
 def _texts(frame: Mapping[str, Any], redact: Callable[[str], str]) -> Iterator[tuple[str, Any]]:
