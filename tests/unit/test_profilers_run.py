@@ -131,7 +131,7 @@ def test_py_spy_gives_a_speedscope_file_and_a_flame_graph_of_one_recording(
 
     (spy,) = evidence.profiles
     assert (status, evidence.outcome) == (3, Outcome.FAILED)
-    if ptrace.refused() or "ermission" in spy.missing:
+    if ptrace.refused() or "right to trace" in spy.missing:
         # Containers may refuse it: then that is said, and the command ran all the same.
         assert "\n" not in spy.missing
         assert spy.missing
@@ -166,3 +166,20 @@ def assert_speedscope(document: dict[str, Any]) -> None:
         assert each["unit"] in {"none", "seconds", "bytes"}
         assert len(each["samples"]) == len(each["weights"])
         assert all(0 <= index < len(frames) for stack in each["samples"] for index in stack)
+
+
+def test_a_program_that_only_looks_like_a_python_is_told(profile: Profile, tmp_path: Path) -> None:
+    # Its file is mapped under a name that says so; py-spy looks closer.
+    shutil.copyfile(shutil.which("sleep") or "sleep", tmp_path / "python-like")
+    (tmp_path / "python-like").chmod(0o755)
+    script = (
+        "./python-like 60 & until grep -q rror out/tests/*/artifacts/profile/py-spy.log;"
+        " do sleep 0.05; done; kill $!; exit 5"
+    )
+
+    status, evidence, _ = profile("--profile", "py-spy", "--", "sh", "-c", script)
+
+    (spy,) = evidence.profiles
+    assert status == 5
+    assert spy.missing == ptrace.refused() or "no right to trace" in spy.missing
+    assert spy.files == ("artifacts/profile/py-spy.log",) or not spy.files

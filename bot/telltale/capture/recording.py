@@ -40,6 +40,7 @@ from telltale.capture.command import Ended, Start, run_command
 from telltale.capture.guards import Guards
 from telltale.capture.interpreter import Interpreter
 from telltale.capture.probing import Told
+from telltale.capture.profilers import profiling
 from telltale.capture.profilers.interface import Place, Profiler
 from telltale.capture.profilers.profiling import Profiling
 from telltale.capture.redact import Redactor
@@ -218,15 +219,15 @@ class Recording:
             return self._not_run(
                 signals.asked, "Telltale was asked to stop before the command was started"
             )
-        profiling = self._profiling
+        profiles = self._profiling
         start = Start(
             argv=self.plan.argv,
             cwd=self.plan.cwd,
-            env=self._with_probe(profiling.environ(self._environ) if profiling else self._environ),
+            env=self._with_probe(profiles.environ(self._environ) if profiles else self._environ),
             bundle=self.folder,
             timeout_s=self.plan.timeout_s,
             hang_after_s=self.plan.hang_after_s,
-            beside=profiling.beside() if profiling else Beside(),
+            beside=profiles.beside() if profiles else Beside(),
         )
         return self.attempt(
             "the run", lambda: run_command(start, signals, look=self._look)
@@ -280,12 +281,6 @@ class Recording:
             return False
         any_there = self._profiling.finish(slow=slow)
         self.evidence = dataclasses.replace(self.evidence, profiles=self._profiling.profiles)
-        disturbing = [each.name for each in self.evidence.profiles if each.disturbs]
-        if disturbing and not slow:
-            self.findings.append(
-                f"the command ran under {', '.join(disturbing)}: the run's own times and memory are"
-                " no measurement and are not compared"
-            )
         return any_there
 
     def list_again(self) -> None:
@@ -342,11 +337,12 @@ class Recording:
     ) -> str:
         """Write the summary and the final manifest; return the summary."""
         self.findings += self.attempt("the files", lambda: [*tidy.tidy(self.folder)]) or ()
+        findings = (*self.findings, *profiling.findings(self.evidence.profiles))
         self.evidence = dataclasses.replace(
             self.evidence,
             tests=None if tests is None else bundle.count(tests),
             failures=failures,
-            findings=tuple(self._redactor.text(finding) for finding in self.findings),
+            findings=tuple(self._redactor.text(finding) for finding in findings),
             disagreements=tuple(self._redactor.text(each) for each in self.disagreements),
         )
         profiled = self._profiling.lines if self._profiling else ()
@@ -385,12 +381,12 @@ class Recording:
             python=self._python,
             redact=self._redactor.text,
         )
-        profiling = self.attempt(
+        found = self.attempt(
             "the profiles", lambda: Profiling(self.plan.profilers, place, self.attempt)
         )
-        if profiling is not None:
-            self.evidence = dataclasses.replace(self.evidence, profiles=profiling.profiles)
-        return profiling
+        if found is not None:
+            self.evidence = dataclasses.replace(self.evidence, profiles=found.profiles)
+        return found
 
     def _ask_python(self) -> Interpreter | None:
         plan = self.plan

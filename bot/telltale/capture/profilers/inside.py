@@ -61,13 +61,19 @@ NO_SESSION = (
 )
 
 
-def environ(child: Mapping[str, str], by: Sequence[str], folder: Path) -> dict[str, str]:
-    """Return the command's environment with the plugin in it, for the profilers named `by`."""
+def environ(
+    child: Mapping[str, str], by: Sequence[str], folder: Path, *, was: str | None
+) -> dict[str, str]:
+    """
+    Return the command's environment with the plugin in it, for the profilers named `by`.
+
+    `was` is PYTHONPATH before Telltale: None when it was not set.
+    """
     before = child.get("PYTHONPATH", "")
     settings = {
         "folder": str(folder),
         "by": list(by),
-        "was": child.get("PYTHONPATH"),
+        "was": was,
         "test": child.get("PYTEST_CURRENT_TEST", ""),
         "torch_tests": child.get(TORCH_TESTS, ""),
     }

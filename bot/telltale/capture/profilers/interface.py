@@ -39,6 +39,8 @@ class Gathered:
     files: tuple[Path, ...] = ()
     missing: str = ""
     """What is not there and why, in one line; empty when nothing is missing."""
+    ran: bool = True
+    """Whether it looked at the command at all."""
     lines: tuple[str, ...] = ()
     """Markdown for the summary."""
 

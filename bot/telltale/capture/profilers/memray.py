@@ -21,7 +21,7 @@ class Memray(InsideProfiler):
 
     name: ClassVar[str] = "memray"
     package: ClassVar[str] = "memray"
-    cost: ClassVar[str] = "TO BE MEASURED"
+    cost: ClassVar[str] = "1.7 times the CPU time, 1.1 times the memory"
 
     def finish(self, place: Place) -> Gathered:
         """Let the user's memray draw the recordings, while there is time."""

@@ -39,7 +39,10 @@ class Profiling:
     def environ(self, child: Mapping[str, str]) -> Mapping[str, str]:
         """Return the command's environment `child` with what the profilers inside it need."""
         by = [each.name for each in self._able if isinstance(each, InsideProfiler)]
-        return inside.environ(child, by, self._place.folder) if by else child
+        if not by:
+            return child
+        was = self._place.environ.get("PYTHONPATH")
+        return inside.environ(child, by, self._place.folder, was=was)
 
     def beside(self) -> Beside:
         """Return the programs that are to run beside the command."""
@@ -89,6 +92,15 @@ class Profiling:
             name=profiler.name,
             files=tuple(file.relative_to(self._place.bundle).as_posix() for file in files),
             cost=profiler.cost,
-            missing=why_not or gathered.missing,
-            disturbs=profiler.disturbs and not why_not,
+            missing=self._place.redact(why_not or gathered.missing),
+            disturbs=profiler.disturbs and not why_not and gathered.ran,
         )
+
+
+def findings(profiles: Sequence[Profile]) -> tuple[str, ...]:
+    """Return what a reader of the run's figures must know about its profilers."""
+    names = [each.name for each in profiles if each.disturbs]
+    if not names:
+        return ()
+    said = "the run's own times and memory are no measurement and are not compared"
+    return (f"the command ran under {', '.join(names)}: {said}",)

@@ -14,7 +14,7 @@ class Torch(InsideProfiler):
 
     name: ClassVar[str] = "torch"
     package: ClassVar[str] = "torch"
-    cost: ClassVar[str] = "TO BE MEASURED"
+    cost: ClassVar[str] = "1.5 times the CPU time, 1.2 times the memory"
 
     def finish(self, place: Place) -> Gathered:
         """Return the traces."""
