@@ -82,6 +82,12 @@ PROFILE_TESTS = (
         many=True,
     ),
     Option(
+        name="mask",
+        help="Values that nothing may keep, one a line; secrets of the workflow.",
+        metavar="VALUE",
+        many=True,
+    ),
+    Option(
         name="working-directory",
         help="Folder in which the command runs.",
         default=".",

@@ -123,6 +123,10 @@ class TestReusableWorkflow:
         for key, spec in shared.items():
             assert spec["description"] == options[key].help
             assert spec.get("default", "") == options[key].default
+        secrets = load(path)[True]["workflow_call"].get("secrets", {})  # type: ignore[index]
+        for key, spec in secrets.items():
+            assert spec["description"] == options[key].help
+            assert not spec["required"]
 
     def test_every_input_is_passed_on(self, path: Path) -> None:
         call = load(path)[True]["workflow_call"]["inputs"]  # type: ignore[index]
@@ -133,6 +137,9 @@ class TestReusableWorkflow:
             # Nothing else that is known there tells the legs of a caller's matrix apart.
             unique = "format('{0}-{1}-{2}', inputs.name, job.check_run_id, github.run_attempt)"
             expected["artifact-name"] = f"${{{{ inputs.artifact-name || {unique} }}}}"
+        # GitHub lets no caller put a secret into an input.
+        secrets = load(path)[True]["workflow_call"].get("secrets", {})  # type: ignore[index]
+        expected |= {key: f"${{{{ secrets.{key} }}}}" for key in secrets}
         assert step["with"] == expected
 
     def test_outputs_are_passed_on(self, path: Path) -> None:

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from telltale.capture import junit
 from telltale.capture.junit import Case
+from telltale.capture.redact import Redactor
 from telltale.model import TestOutcome
 
+PLAIN = Redactor({})
 DIALECTS = Path(__file__).parents[1] / "data" / "junit-dialects"
 P, F, E, S, I = (  # noqa: E741
     TestOutcome.PASSED,
@@ -254,7 +256,7 @@ def test_a_namespace_of_the_outer_element_goes_with_the_suites(tmp_path: Path) -
     path = tmp_path / "one.xml"
     path.write_text('<testsuites xmlns:x="urn:x"><testsuite x:y="z"/></testsuites>', "ascii")
 
-    junit.merge([path], tmp_path / "all.xml")
+    junit.merge([path], tmp_path / "all.xml", PLAIN)
 
     (suite,) = ET.parse(tmp_path / "all.xml").getroot()  # noqa: S314
     assert suite.attrib == {"{urn:x}y": "z"}
@@ -267,7 +269,7 @@ def contents(path: Path) -> list[tuple[str, str, TestOutcome, float, str, str]]:
 def test_merged_files_hold_the_tests_of_all(tmp_path: Path) -> None:
     paths = sorted(DIALECTS.glob("*.xml"))
 
-    junit.merge(paths, tmp_path / "all.xml")
+    junit.merge(paths, tmp_path / "all.xml", PLAIN)
 
     assert junit.read(tmp_path / "all.xml").problem == ""
     assert contents(tmp_path / "all.xml") == [one for path in paths for one in contents(path)]
@@ -280,7 +282,7 @@ def test_damaged_files_are_merged_as_far_as_they_go(tmp_path: Path) -> None:
         paths[-1].write_text(content, encoding="utf-8")
     paths.append(DIALECTS / "pytest-interrupted.xml")
 
-    junit.merge(paths, tmp_path / "all.xml")
+    junit.merge(paths, tmp_path / "all.xml", PLAIN)
 
     report = junit.read(tmp_path / "all.xml")
     assert report.problem == ""
@@ -303,7 +305,7 @@ def test_merging_keeps_every_character(
     ET.SubElement(case, "failure", message=message).text = text
     ET.ElementTree(suite).write(folder / "one.xml", encoding="utf-8", xml_declaration=True)
 
-    junit.merge([folder / "one.xml"] * 2, folder / "two.xml")
+    junit.merge([folder / "one.xml"] * 2, folder / "two.xml", PLAIN)
 
     assert contents(folder / "two.xml") == contents(folder / "one.xml") * 2
     assert contents(folder / "two.xml")[0][1] == name
@@ -318,6 +320,6 @@ def test_no_damage_raises(tmp_path_factory: pytest.TempPathFactory, junk: bytes,
     path.write_bytes(original[:at] + junk + original[at + len(junk) :])
 
     junit.read(path)
-    junit.merge([path], path.with_name("merged.xml"))
+    junit.merge([path], path.with_name("merged.xml"), PLAIN)
 
     assert junit.read(path.with_name("merged.xml")).problem == ""

@@ -104,7 +104,10 @@ def test_of_two_secrets_one_inside_the_other_nothing_is_left() -> None:
         (["env", "HF_TOKEN=x", "pytest"], ["env", f"HF_TOKEN={HIDDEN}", "pytest"]),
         (["tests/test_auth.py::test_token"], ["tests/test_auth.py::test_token"]),
         (["HF_TOKEN=x pytest --pass y"], [f"HF_TOKEN={HIDDEN} pytest --pass {HIDDEN}"]),
-        (["curl --user a:b https://u:p@h/x"], ["curl --user a:b https://h/x"]),
+        (["curl --user a:b https://u:p@h/x"], [f"curl --user a:{HIDDEN} https://h/x"]),
+        (["curl", "-u", "me:x1", "h"], ["curl", "-u", f"me:{HIDDEN}", "h"]),
+        (["mysql", "-h", "db", "-psecret"], ["mysql", "-h", "db", f"-p{HIDDEN}"]),
+        (["pytest", "-p", "no:cacheprovider"], ["pytest", "-p", "no:cacheprovider"]),
         (["MODE=fast pytest; KEY='a b' x"], [f"MODE=fast pytest; KEY={HIDDEN} x"]),
         (["test_token::test_a"], ["test_token::test_a"]),
         (["--junitxml=junit.xml"], ["--junitxml=junit.xml"]),
@@ -142,7 +145,7 @@ def test_home_folders_and_host_names_are_hidden_as_whole_words() -> None:
 def test_a_known_secret_never_survives(text: str, secret: str) -> None:
     if secret.isspace() or secret in HIDDEN:
         return
-    redactor = Redactor({"A_TOKEN": secret})
+    redactor = Redactor({}, masks=[secret])
 
     assert secret not in redactor.text(f"{text}{secret}{text}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pytest
 
 from telltale import bundle
 from telltale.capture import junit, reports
+from telltale.capture.redact import Redactor
 from telltale.capture.reports import Reports, collect, stamps
 from telltale.model import TestOutcome
 
 DIALECTS = Path(__file__).parents[1] / "data" / "junit-dialects"
+TOKEN = "ghp" + "_" + "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"
 GLOB = "**/*junit*.xml"
 NOTHING = (
     "no JUnit file matching '**/*junit*.xml' was written: no test is counted;"
@@ -46,7 +49,13 @@ def found(
     project: Path, evidence: Path, before: dict[Path, reports.Stamp], glob: str = GLOB
 ) -> Reports:
     return collect(
-        project, glob, before, bundle=evidence, without=project / "out", roots=(project,)
+        project,
+        glob,
+        before,
+        bundle=evidence,
+        without=project / "out",
+        roots=(project,),
+        redactor=Redactor({}),
     )
 
 
@@ -56,6 +65,7 @@ def names(result: Reports) -> list[str]:
 
 def test_one_report_is_kept_byte_for_byte(project: Path, evidence: Path) -> None:
     path = write(project / "build/junit.xml", "pytest-xunit2")
+    path.write_bytes(re.sub(rb' hostname="[^"]*"', b"", path.read_bytes()))
 
     result = found(project, evidence, {})
 
@@ -66,6 +76,42 @@ def test_one_report_is_kept_byte_for_byte(project: Path, evidence: Path) -> None
         "tests.unit.test_a::test_1",
     ]
     assert result.findings == ()
+
+
+def test_a_report_is_kept_without_its_secrets(project: Path, evidence: Path) -> None:
+    path = project / "junit.xml"
+    path.write_text(
+        '<?xml version="1.0"?><testsuites name="x"><testsuite hostname="box" name="s">'
+        '<properties><property name="api_key" value="tiny"/></properties>'
+        f'<testcase classname="a" name="test[{TOKEN}]"><failure message="{TOKEN}">'
+        f'A &lt; B <![CDATA[{TOKEN}]]> password="a&amp;b c" {TOKEN[:9]}<!-- -->{TOKEN[9:]}'
+        "</failure></testcase></testsuite></testsuites>",
+        "ascii",
+    )
+
+    result = found(project, evidence, {})
+
+    (test,) = result.results or ()
+    assert test.nodeid == "a::test[[redacted]]"
+    assert test.text == 'A < B [redacted] password="[redacted]" [redacted]'
+    kept = junit.read(evidence / "artifacts/junit.xml")
+    assert kept.problem == ""
+    assert (kept.cases[0].name, kept.cases[0].text) == ("test[[redacted]]", test.text)
+    text = (evidence / "artifacts/junit.xml").read_text("utf-8")
+    assert 'hostname="[host]"' in text
+    assert '<property name="api_key" value="[redacted]">' in text
+    assert '<testsuites name="x">' in text
+
+
+def test_a_damaged_report_is_kept_as_it_is_but_for_its_secrets(
+    project: Path, evidence: Path
+) -> None:
+    (project / "junit.xml").write_bytes(f"<testsuite><testcase \xff {TOKEN}".encode("latin-1"))
+
+    found(project, evidence, {})
+
+    kept = (evidence / "artifacts/junit.xml").read_bytes()
+    assert kept == b"<testsuite><testcase \xff [redacted]"
 
 
 def test_several_reports_are_merged(project: Path, evidence: Path) -> None:

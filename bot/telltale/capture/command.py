@@ -25,6 +25,7 @@ from telltale.capture.deaths import Death
 from telltale.capture.ending import Grace
 from telltale.capture.output import Output, ensure_standard_streams
 from telltale.capture.reaping import Family
+from telltale.capture.redact import Redactor
 from telltale.capture.sampler import Sampler
 from telltale.capture.signals import Signals
 from telltale.capture.silence import Silence, last_line
@@ -55,6 +56,8 @@ class Start:
     """File descriptors that receive the live output."""
     beside: Beside = field(default_factory=Beside)
     """Programs that watch the command; no part of it."""
+    redactor: Redactor = field(default_factory=lambda: Redactor({}))
+    """Keeps secrets out of the logs; the live output stays as it came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +130,12 @@ class _Supervisor:
     def __enter__(self) -> _Supervisor:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._signals.fd, selectors.EVENT_READ, self._on_signal)
-        self._output = Output(self._start.bundle / "logs", self._selector, self._start.streams)
+        self._output = Output(
+            self._start.bundle / "logs",
+            self._selector,
+            self._start.streams,
+            self._start.redactor,
+        )
         self._family = Family(apart=lambda: self._beside.pids)
         self._sampler = Sampler(
             self._start.bundle / "artifacts/samples.csv",
@@ -309,6 +317,7 @@ class _Supervisor:
         end = None if seconds is None else time.monotonic() + seconds
         while not done():
             self._look()
+            self._output.tick()
             self._beside.tick(self._family.living)
             now = time.monotonic()
             if end is not None and now >= end:

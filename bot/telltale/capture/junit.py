@@ -8,7 +8,9 @@ is no schema all of them follow; what is read here is what they share.
 
 from __future__ import annotations
 
+import functools
 import math
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import TextIO
 from xml.parsers import expat
 
 from telltale.bundle import clip
+from telltale.capture.redact import Redactor
 from telltale.model import TestOutcome
 
 SIZE_LIMIT = 256 * 1024 * 1024
@@ -31,6 +34,8 @@ _BAD = {"failure": TestOutcome.FAILED, "error": TestOutcome.ERROR}
 _IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _IN_VALUE = {**_IN_TEXT, **str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"})}
 # Not xml.sax.saxutils: it imports urllib, ssl and email, which cost more than all of this.
+_NAMING = frozenset({"name", "classname", "file", "package", "id", "time", "timestamp", "line"})
+"""Attributes by which a test is found again."""
 _FLAKY = frozenset({"flakyFailure", "flakyError"})
 
 
@@ -69,16 +74,33 @@ def read(path: Path) -> Report:
     return Report(cases=tuple(_one_each(reader.cases)), problem=problem)
 
 
-def merge(paths: Iterable[Path], target: Path) -> None:
+def copy(path: Path, target: Path, redactor: Redactor) -> bool:
     """
-    Write one file with the test suites of all, under one `<testsuites>`.
+    Write the document again, redacted; return False when it cannot be read to its end.
+
+    It is the same byte for byte when nothing had to be hidden; otherwise
+    elements, attributes and texts stay, comments go. Raises `OSError`.
+    """
+    with target.open("w", encoding="utf-8", errors="xmlcharrefreplace") as file:
+        file.write('<?xml version="1.0" encoding="utf-8"?>\n')
+        copier = _Copier(file, redactor, whole=True)
+        problem = _feed(path, copier.parser)
+        copier.close()
+    if not problem and not copier.changed:
+        shutil.copyfile(path, target)
+    return not problem
+
+
+def merge(paths: Iterable[Path], target: Path, redactor: Redactor) -> None:
+    """
+    Write one file with the test suites of all, redacted, under one `<testsuites>`.
 
     Elements that a damaged file left open are closed. Raises `OSError`.
     """
     with target.open("w", encoding="utf-8", errors="xmlcharrefreplace") as file:
         file.write('<?xml version="1.0" encoding="utf-8"?>\n<testsuites>\n')
         for path in paths:
-            copier = _Copier(file)
+            copier = _Copier(file, redactor)
             _feed(path, copier.parser)
             copier.close()
         file.write("</testsuites>\n")
@@ -263,14 +285,22 @@ def _one_each(cases: Iterable[Case]) -> Iterator[Case]:
 
 
 class _Copier:
-    """Writes a document again without its declaration and without its outer `<testsuites>`."""
+    """Writes a document again, redacted, without its declaration and its outer `<testsuites>`."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, redactor: Redactor, *, whole: bool = False) -> None:
         self.parser = _new_parser(self._start, self._end, self._data)
         self._file = file
+        self._redactor = redactor
+        self._whole = whole
+        """The outer element is kept too."""
         self._open: list[str] = []
         self._namespaces: dict[str, str] = {}
         """Declared by the outer element, which is left out."""
+        self._texts: list[str] = []
+        """Since the last tag: a secret may have come in two pieces."""
+        self.changed = False
+        """Whether something was hidden."""
+        self._value = functools.lru_cache(maxsize=4096)(self._redacted)
 
     def close(self) -> None:
         """End what the document left open."""
@@ -280,6 +310,7 @@ class _Copier:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._open) > _DEPTH_LIMIT // 2:
             raise _RefusedError("its elements are nested too deep to be merged")
+        self._flush()
         self._open.append(name)
         if self._outer:
             names = {key: attributes[key] for key in attributes if key.startswith("xmlns:")}
@@ -287,21 +318,48 @@ class _Copier:
         else:
             if len(self._open) == 2:
                 attributes = {**self._namespaces, **attributes}
-            pairs = (f' {key}="{attributes[key].translate(_IN_VALUE)}"' for key in attributes)
+            label = attributes.get("name", "") if _local(name) == "property" else ""
+            pairs = (
+                f' {key}="{self._value(key, attributes[key], label).translate(_IN_VALUE)}"'
+                for key in attributes
+            )
             self._file.write(f"<{name}{''.join(pairs)}>")
 
     def _end(self, name: str) -> None:
+        self._flush()
         if not self._outer:
             self._file.write(f"</{name}>" + ("\n" if _local(name) == "testsuite" else ""))
         self._open.pop()
 
     def _data(self, text: str) -> None:
-        if len(self._open) > 1:
+        if len(self._open) > (0 if self._whole else 1):
+            self._texts.append(text)
+
+    def _flush(self) -> None:
+        if self._texts:
+            whole = "".join(self._texts)
+            text = self._redactor.text(whole)
+            self.changed |= text != whole
+            self._texts.clear()
             self._file.write(text.translate(_IN_TEXT))
+
+    def _redacted(self, key: str, value: str, label: str) -> str:
+        """Return an attribute's value; `label` is the name of the `<property>` it belongs to."""
+        if key == "hostname" and value:
+            kept = "[host]"
+        elif key in _NAMING:
+            kept = self._redactor.secrets(value)
+        elif key == "value":
+            kept = self._redactor.value(label, value)
+        else:
+            kept = self._redactor.text(value)
+        self.changed |= kept != value
+        return kept
 
     @property
     def _outer(self) -> bool:
-        return len(self._open) == 1 and _local(self._open[0]) == "testsuites"
+        """Whether the innermost open element is the outer one, which is left out."""
+        return not self._whole and len(self._open) == 1 and _local(self._open[0]) == "testsuites"
 
 
 def _local(name: str) -> str:

@@ -1,9 +1,9 @@
 """
-What the command writes: read at once, kept byte for byte, passed on live.
+What the command writes: read at once, passed on live byte for byte, kept redacted.
 
-Two pipes, one for each stream. `logs/stdout.log` and `logs/stderr.log` are
-exact; `logs/output.log` holds both in the order of their lines. No
-terminal is pretended, no line is waited for.
+Two pipes, one for each stream. `logs/stdout.log` and `logs/stderr.log` hold
+each alone, `logs/output.log` both in the order of their lines
+(`capture.logs`). No terminal is pretended, no line is waited for.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from telltale.capture.logs import Logs
+from telltale.capture.redact import Redactor
 from telltale.capture.turns import Order, Turns
 
 _BLOCK = 64 * 1024
@@ -34,7 +36,13 @@ class Output:
     stopped terminal) and limits must hold all the same.
     """
 
-    def __init__(self, logs: Path, selector: selectors.BaseSelector, to: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        logs: Path,
+        selector: selectors.BaseSelector,
+        to: tuple[int, int],
+        redactor: Redactor,
+    ) -> None:
         self.problems: list[str] = []
         """One sentence for each thing that could not be kept or passed on."""
         self.heard = time.monotonic()
@@ -42,11 +50,7 @@ class Output:
         out, err = (_Forward(fd, selector, self._listen) for fd in to)
         # `2>&1`: one queue, or a stalled reader would see the streams change places.
         self._forwards = (out, out) if _same(*to) else (out, err)
-        self._merged = _Log(logs / "output.log", self.problems)
-        self._logs = (
-            _Log(logs / "stdout.log", self.problems),
-            _Log(logs / "stderr.log", self.problems),
-        )
+        self._logs = Logs(logs, redactor, self.problems)
         self._selector = selector
         self._pipes = (_Pipe(), _Pipe())
         self._turns = Turns([pipe.read_end for pipe in self._pipes])
@@ -77,6 +81,7 @@ class Output:
                 break
         for pipe in self._pipes:
             self._close(pipe)
+        self._logs.end()
         while pending := self.pending:
             if not wait(functools.partial(self._took_some, pending), patience_s):
                 self.problems.append(
@@ -89,8 +94,13 @@ class Output:
         """Close everything, whatever is left; closing twice is closing once."""
         for pipe in self._pipes:
             self._close(pipe)
-        for end in (*self._forwards, self._merged, *self._logs, self._turns):
+        self._logs.settle(now=True)
+        for end in (*self._forwards, self._logs, self._turns):
             end.close()
+
+    def tick(self) -> None:
+        """Let the logs catch up with a line that has no end yet."""
+        self._logs.settle()
 
     def _read(self) -> bool:
         """Read and pass on what both pipes hold; False when that is nothing."""
@@ -117,8 +127,6 @@ class Output:
         return size > 0
 
     def _write(self, turns: list[int], out: bytes, err: bytes, *, quiet: bool) -> None:
-        for log, data in zip(self._logs, (out, err), strict=True):
-            log.write(data)
         # Lines cost time to find: a stream that is alone is one piece.
         alone = not out or not err
         pieces = (
@@ -128,9 +136,10 @@ class Output:
         )
         for stream, data in self._order.lay_out(turns, pieces, quiet=quiet):
             self._pass_on(stream, data)
+        self._logs.settle()
 
     def _pass_on(self, stream: int, data: bytes) -> None:
-        self._merged.write(data)
+        self._logs.write(stream, data)
         self._forwards[stream].push(data)
 
     def _take(self, pipe: _Pipe) -> bytes:
@@ -245,33 +254,6 @@ class _Forward:
         elif not on and self._waiting:
             self._selector.unregister(self._fd)
         self._waiting = on
-
-
-class _Log:
-    """A file of the bundle that receives bytes as they come."""
-
-    def __init__(self, path: Path, problems: list[str]) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._path = path
-        self._problems = problems
-        self._broken = False
-
-    def write(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest and not self._broken:
-            try:
-                rest = rest[os.write(self._fd, rest) :]
-            except OSError as error:  # noqa: PERF203
-                # A full disk must cost the log, not the run.
-                self._broken = True
-                self._problems.append(
-                    f"logs/{self._path.name} ends early: {error.strerror or error}"
-                )
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
 
 
 def _same(first: int, second: int) -> bool:

@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from telltale import __version__, bundle, gha
 from telltale.capture import (
+    cleaning,
     environment,
     frames,
     guards,
@@ -87,6 +88,8 @@ class Plan:
     environ: Mapping[str, str]
     """Our own environment."""
     profilers: tuple[Profiler, ...] = ()
+    masks: tuple[str, ...] = ()
+    """Further values that nothing may keep."""
 
     @property
     def child_environ(self) -> dict[str, str]:
@@ -105,10 +108,12 @@ class Recording:
         self.disagreements: list[str] = []
         self.folder = bundle.claim(plan.out.absolute(), plan.name, started)
         self._environ = plan.child_environ
+        self._swept: cleaning.Seen = {}
         self._redactor = Redactor(
             {**plan.environ, **plan.overrides},
             homes=_homes(plan.environ),
             hosts=(platform.node(), plan.environ.get("HOSTNAME", "")),
+            masks=plan.masks,
         )
         # The event's file is not needed, so one that cannot be read does no harm.
         self._context = gha.context({**plan.environ, "GITHUB_EVENT_PATH": ""})
@@ -144,6 +149,11 @@ class Recording:
                 f"--out: cannot write into {self.folder}: {error.strerror or error};"
                 " the command was not run"
             ) from error
+
+    @property
+    def redactor(self) -> Redactor:
+        """What keeps this run's secrets out of texts."""
+        return self._redactor
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -228,6 +238,7 @@ class Recording:
             timeout_s=self.plan.timeout_s,
             hang_after_s=self.plan.hang_after_s,
             beside=profiles.beside() if profiles else Beside(),
+            redactor=self._redactor,
         )
         return self.attempt(
             "the run", lambda: run_command(start, signals, look=self._look)
@@ -261,6 +272,7 @@ class Recording:
     def measure(self, ended: Ended) -> None:
         """Write what the run itself leaves: its status, its figures and the host afterwards."""
         self.findings += ended.findings
+        self._sweep()
         self._write("artifacts/exit_code.txt", lambda: f"{ended.exit_code}\n")
         if ended.resources.wall_s is not None:
             self._write("artifacts/time.txt", lambda: self._time(ended))
@@ -337,14 +349,16 @@ class Recording:
     ) -> str:
         """Write the summary and the final manifest; return the summary."""
         self.findings += self.attempt("the files", lambda: [*tidy.tidy(self.folder)]) or ()
+        self._sweep()
         findings = (*self.findings, *profiling.findings(self.evidence.profiles))
         self.evidence = dataclasses.replace(
             self.evidence,
             tests=None if tests is None else bundle.count(tests),
             failures=failures,
-            findings=tuple(self._redactor.text(finding) for finding in findings),
-            disagreements=tuple(self._redactor.text(each) for each in self.disagreements),
+            findings=findings,
+            disagreements=tuple(self.disagreements),
         )
+        self.evidence = cleaning.clean(self.evidence, self._redactor)
         profiled = self._profiling.lines if self._profiling else ()
         text = summary.render(self.evidence, tests or (), profiled)
         self._write("analysis/summary.md", lambda: text)
@@ -413,6 +427,13 @@ class Recording:
             lambda: stacks.record(
                 self.folder / "artifacts/stacks.txt", look, sources, self._redactor.text
             ),
+        )
+
+    def _sweep(self) -> None:
+        """Redact what others wrote into the bundle."""
+        self.attempt(
+            "the redaction",
+            lambda: self.findings.extend(cleaning.sweep(self.folder, self._redactor, self._swept)),
         )
 
     def _write(self, name: str, text: Callable[[], str]) -> None:

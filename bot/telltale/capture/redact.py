@@ -1,9 +1,15 @@
 """
 Keep secrets and private names out of what a bundle says.
 
-Two nets: values of variables whose names speak of secrets, wherever they
-turn up, and texts that look like well-known tokens. GitHub masks its log,
-never the files of an artifact.
+Three nets: values that are known to be secret (variables whose names speak
+of one, what the workflow or the command itself asks to mask), texts that
+look like well-known tokens (`capture.tokens`), and values that are given
+under a name that speaks of a secret. GitHub masks its log, never the files
+of an artifact.
+
+Everything works on bytes, so that logs need no decoding; a text is redacted
+as its UTF-8. Cost: a few searches for fixed texts decide which of the
+patterns have to look at all, and no pattern repeats without a bound.
 """
 
 from __future__ import annotations
@@ -11,7 +17,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-HIDDEN = "[redacted]"
+from telltale.capture import tokens
+from telltale.capture.tokens import HIDDEN
+from telltale.capture.values import spellings
+
+__all__ = ["HIDDEN", "Redactor", "secret_name"]
 
 _SECRET_NAME = re.compile(
     # Not the tokens of language models (`--max-tokens`), their tokenizers, or a file's author.
@@ -20,36 +30,7 @@ _SECRET_NAME = re.compile(
     r"|PRIVATE|WEBHOOK|CONNECTION_?STRING|(?:^|_)PAT$",
     re.IGNORECASE,
 )
-_HARMLESS_NAME = re.compile(r"^(PWD|OLDPWD|XDG_SESSION_ID)$")
-_SECRET_VALUE = re.compile(
-    r"""
-      \bgh[pousr]_[A-Za-z0-9]{20,}            # GitHub
-    | \bgithub_pat_[A-Za-z0-9_]{20,}
-    | \bghs_[A-Za-z0-9._-]{20,}
-    | \bglpat-[A-Za-z0-9_-]{16,}              # GitLab
-    | \b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b # AWS
-    | \bAIza[A-Za-z0-9_-]{30,}                # Google
-    | \bya29\.[A-Za-z0-9_-]{20,}
-    | \bhf_[A-Za-z0-9]{20,}                   # Hugging Face
-    | \bsk-[A-Za-z0-9_-]{20,}                 # OpenAI, Anthropic
-    | \b[sr]k_(?:live|test)_[A-Za-z0-9]{16,}  # Stripe
-    | \bwandb_v1_[A-Za-z0-9_]{20,}
-    | \bxox[abeoprs]-[A-Za-z0-9-]{10,}        # Slack
-    | https://hooks\.slack\.com/\S+
-    | https://(?:\w+\.)?discord(?:app)?\.com/api/webhooks/\S+
-    | \bnpm_[A-Za-z0-9]{30,}
-    | \bpypi-[A-Za-z0-9_-]{30,}
-    | \bdckr_pat_[A-Za-z0-9_-]{20,}
-    | \bdop_v1_[a-f0-9]{40,}
-    | \bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}
-    | \bAccountKey=[A-Za-z0-9+/=]{20,}
-    | \beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*
-    | -----BEGIN[ A-Z]*PRIVATE\ KEY-----(?:.|\n)*?(?:-----END[ A-Z]*PRIVATE\ KEY-----|\Z)
-    """,
-    re.VERBOSE,
-)
-_BEARER = re.compile(r"\b(Bearer|Basic|token)\s+[A-Za-z0-9._~+/=-]{16,}", re.IGNORECASE)
-_USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@?#]+@", re.IGNORECASE)
+_HARMLESS_NAME = re.compile(r"^(PWD|OLDPWD|XDG_SESSION_ID|SSH_AUTH_SOCK|.*_AUTH_SOCK)$")
 _ASSIGNED = re.compile(
     r"(?P<name>(?:^|(?<=[\s;&|?'\"(]))-{0,2}[A-Za-z_][A-Za-z0-9_-]*)(?P<equals>=|:(?!:)\s?)"
     r"(?P<value>\"[^\"]*\"|'[^']*'|[^\s;&|'\")]+)"
@@ -57,9 +38,19 @@ _ASSIGNED = re.compile(
 _FLAG = re.compile(
     r"(?P<flag>(?<!\S)--?[A-Za-z][A-Za-z0-9-]*)(?P<space>[ \t]+)(?P<value>[^\s-]\S*)"
 )
+_BARE_TOKEN = re.compile(r"\b(token)\s+[A-Za-z0-9._~+/=-]{16,4096}", re.IGNORECASE)
 
 _SHORTEST = 8
 """A shorter secret turns up in innocent words; it is hidden only under its own name."""
+_SHORTEST_MASK = 4
+"""The same for what somebody asked to mask."""
+_MOST_LEARNED = 200
+_ORDINARY = re.compile(r"[a-z]+|[A-Z]?[a-z]+|/(?:[\w.-]+/)*[\w.-]*(?<![=+])")
+"""One word (`postgres`), or a path: hidden under its own name alone, or half of a log would go."""
+_LONG_PATH = 200
+_BEGINNING = 6
+_SHORTENED = re.compile(rb"[^\n]{6,120}(?=\.\.\.)")
+"""Text before the dots of something that was too long for a line."""
 
 
 def secret_name(name: str) -> bool:
@@ -71,42 +62,65 @@ class Redactor:
     """Redacts texts of one run: it knows the run's secrets, home folders and host names."""
 
     def __init__(
-        self, environ: Mapping[str, str], *, homes: Iterable[str] = (), hosts: Iterable[str] = ()
+        self,
+        environ: Mapping[str, str],
+        *,
+        homes: Iterable[str] = (),
+        hosts: Iterable[str] = (),
+        masks: Iterable[str] = (),
     ) -> None:
-        secrets = {
-            value
-            for name, value in environ.items()
-            if secret_name(name) and len(value) >= _SHORTEST and not value.isspace()
-        }
-        self._known = _any_of(secrets)
+        self._secrets: set[str] = set()
+        self._learned = 0
+        for name, value in environ.items():
+            if secret_name(name) and not _ordinary(value):
+                self._add(value, _SHORTEST)
+        for value in masks:
+            self._add(value, _SHORTEST_MASK)
+        self._compile()
         self._homes = _any_of(
-            (home.rstrip("/") for home in homes if len(home.rstrip("/")) > 1),
-            after=r"(?![\w.-])",
+            (home.rstrip("/").encode() for home in homes if len(home.rstrip("/")) > 1),
+            after=rb"(?![\w.-])",
         )
         # A host called `build` or `python` would take ordinary words out of commands.
         self._hosts = _any_of(
-            (host for host in hosts if re.search(r"[\d.-]", host) and len(host) >= 4),
-            before=r"(?<![\w.-])",
-            after=r"(?![\w-])",
+            (
+                host.encode("utf-8", "surrogateescape")
+                for host in hosts
+                if re.search(r"[\d.-]", host) and len(host) >= 4
+            ),
+            before=rb"(?<![\w.-])",
+            after=rb"(?![\w-])",
         )
+
+    def learn(self, value: str) -> None:
+        """Hide this value from now on; of endlessly many the first two hundred."""
+        before = len(self._secrets)
+        if self._learned < _MOST_LEARNED and self._add(value, _SHORTEST_MASK):
+            self._learned += len(self._secrets) > before
+            self._compile()
 
     def text(self, text: str) -> str:
         """Return the text without secrets, user names in URLs, home folders and host names."""
-        if self._known:
-            text = self._known.sub(HIDDEN, text)
-        text = _SECRET_VALUE.sub(HIDDEN, text)
-        text = _BEARER.sub(lambda found: f"{found[1]} {HIDDEN}", text)
-        text = _USERINFO.sub(r"\1", text)
-        text = _ASSIGNED.sub(_hide_assigned, text)
-        if self._homes:
-            text = self._homes.sub("~", text)
-        if self._hosts:
-            text = self._hosts.sub("[host]", text)
-        return text
+        return _as_text(self.block(_as_bytes(text)))
+
+    def secrets(self, text: str) -> str:
+        """Return a name (a nodeid, a file) without what looks like a secret; the rest must stay."""
+        data = _as_bytes(text)
+        return _as_text(tokens.hide_tokens(self._hide_known(data)))
+
+    def block(self, data: bytes) -> bytes:
+        """Return what `text` returns, of bytes; what is not UTF-8 stays as it is."""
+        return self.lines(data, inside_key=False)[0]
+
+    def lines(self, data: bytes, *, inside_key: bool) -> tuple[bytes, bool]:
+        """Like `block` for a part of a longer text that ends with a line; a private key may go on."""
+        data, inside_key = tokens.hide_keys(data, inside=inside_key)
+        data = tokens.hide(self._hide_known(data))
+        return self._hide_names(data), inside_key
 
     def value(self, name: str, value: str) -> str:
         """Return the value of a variable: hidden when its name speaks of a secret."""
-        return HIDDEN if value and secret_name(name) else self.text(value)
+        return HIDDEN if value and secret_name(name) else self._strict(value)
 
     def argv(self, argv: Sequence[str]) -> tuple[str, ...]:
         """Return a command line: the word after `--token` is hidden as well as `--token=...`."""
@@ -116,9 +130,72 @@ class Redactor:
             if hide and not word.startswith("-"):
                 found.append(HIDDEN)
             else:
-                found.append(_FLAG.sub(_hide_after_flag, self.text(word)))
+                found.append(_FLAG.sub(_hide_after_flag, self._strict(word)))
             hide = word.startswith("-") and "=" not in word and secret_name(word)
-        return tuple(found)
+        # What only the words together say: `mysql -pSECRET`, `curl --user me:SECRET`.
+        return tuple(tokens.hide_arguments(found))
+
+    def _strict(self, text: str) -> str:
+        """Return what we chose to keep, every value hidden whose name speaks of a secret."""
+        text = _BARE_TOKEN.sub(lambda found: f"{found[1]} {HIDDEN}", self.text(text))
+        return _ASSIGNED.sub(_hide_assigned, text)
+
+    def _add(self, value: str, shortest: int) -> bool:
+        # As GitHub does it: of a value of several lines each line is one, beside the whole.
+        texts = [value, *value.splitlines()]
+        fit = [
+            text.strip()
+            for text in texts
+            if len(text) >= shortest
+            and text.strip()
+            and text.strip() not in HIDDEN
+            and not text.startswith("-----")  # around every key, and no secret
+        ]
+        self._secrets.update(fit)
+        return bool(fit)
+
+    def _compile(self) -> None:
+        found = {word for value in self._secrets for word in spellings(value)}
+        self._needles = tuple(sorted(found, key=len, reverse=True))
+        self._known = _any_of(self._needles)
+        self._beginnings: dict[bytes, list[bytes]] = {}
+        for needle in self._needles:
+            self._beginnings.setdefault(needle[:_BEGINNING], []).append(needle)
+
+    def _hide_known(self, data: bytes) -> bytes:
+        if self._known and any(needle in data for needle in self._needles):
+            data = self._known.sub(HIDDEN.encode(), data)
+        if self._beginnings and b"..." in data:
+            data = _SHORTENED.sub(self._hide_beginning, data)
+        return data
+
+    def _hide_beginning(self, found: re.Match[bytes]) -> bytes:
+        """Hide the beginning of a known secret that pytest shortened to fit into a line."""
+        text = found[0]
+        for at in range(len(text) - _BEGINNING + 1):
+            rest = text[at:]
+            if any(value.startswith(rest) for value in self._beginnings.get(rest[:_BEGINNING], ())):
+                return text[:at] + HIDDEN.encode()
+        return text
+
+    def _hide_names(self, data: bytes) -> bytes:
+        if self._homes:
+            data = self._homes.sub(b"~", data)
+        if self._hosts:
+            data = self._hosts.sub(b"[host]", data)
+        return data
+
+
+def _ordinary(value: str) -> bool:
+    return len(value) <= _LONG_PATH and bool(_ORDINARY.fullmatch(value))
+
+
+def _as_bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _as_text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
 
 
 def _hide_assigned(found: re.Match[str]) -> str:
@@ -133,7 +210,13 @@ def _hide_after_flag(found: re.Match[str]) -> str:
     return f"{found['flag']}{found['space']}{HIDDEN}"
 
 
-def _any_of(texts: Iterable[str], *, before: str = "", after: str = "") -> re.Pattern[str] | None:
+def _any_of(
+    texts: Iterable[bytes], *, before: bytes = b"", after: bytes = b""
+) -> re.Pattern[bytes] | None:
     # The longest first: of two secrets one of which begins with the other, all must go.
     words = sorted({text for text in texts if text}, key=len, reverse=True)
-    return re.compile(f"{before}(?:{'|'.join(map(re.escape, words))}){after}") if words else None
+    return (
+        re.compile(before + b"(?:" + b"|".join(map(re.escape, words)) + b")" + after)
+        if words
+        else None
+    )

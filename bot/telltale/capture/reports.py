@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from telltale.bundle import MANIFEST
-from telltale.capture import junit
+from telltale.capture import cleaning, junit
 from telltale.capture.nodeids import NodeIds
+from telltale.capture.redact import Redactor
 from telltale.capture.words import many
 from telltale.model import TestOutcome, TestResult
 
@@ -62,8 +62,9 @@ def collect(
     bundle: Path,
     without: Path,
     roots: Sequence[Path],
+    redactor: Redactor,
 ) -> Reports:
-    """Read the reports written since `before`, and keep them in the bundle as `artifacts/junit.xml`."""
+    """Read the reports written since `before`, and keep them, redacted, as `artifacts/junit.xml`."""
     now = stamps(folder, glob, without=without)
     fresh = [path for path in sorted(now) if before.get(path) != now[path]]
     stale = [path for path in sorted(now) if before.get(path) == now[path]]
@@ -77,28 +78,30 @@ def collect(
             " let the command write one, as in pytest --junitxml=junit.xml"
         )
         return Reports(results=None, findings=tuple(findings), absent=absent)
-    _keep(fresh, bundle / JUNIT)
+    _keep(fresh, bundle / JUNIT, redactor)
     results: list[TestResult] = []
     names: list[tuple[str, str]] = []
     nodeids = NodeIds(roots)
     for path in fresh:
         report = junit.read(path)
-        results += [_result(case, nodeids) for case in report.cases]
-        names += [(case.classname, case.name) for case in report.cases]
+        results += [_result(case, nodeids, redactor) for case in report.cases]
+        names += [
+            (redactor.secrets(case.classname), redactor.secrets(case.name)) for case in report.cases
+        ]
         findings += _say(_name(path, folder), report, results)
     return Reports(results=tuple(results), findings=tuple(findings), names=tuple(names))
 
 
-def _result(case: junit.Case, nodeids: NodeIds) -> TestResult:
+def _result(case: junit.Case, nodeids: NodeIds, redactor: Redactor) -> TestResult:
     nodeid = ""
     if case.classname or case.name:
         nodeid = nodeids.nodeid(case.classname, case.name, case.file)
     return TestResult(
-        nodeid=nodeid,
+        nodeid=redactor.secrets(nodeid),
         outcome=case.outcome,
         duration_s=case.duration_s,
-        message=case.message,
-        text=case.text,
+        message=redactor.text(case.message) if case.message else "",
+        text=redactor.text(case.text) if case.text else "",
     )
 
 
@@ -113,11 +116,13 @@ def _say(name: str, report: junit.Report, results: Sequence[TestResult]) -> Iter
         yield f"{name}: a test had started and has no result: the run was interrupted in it"
 
 
-def _keep(paths: Sequence[Path], target: Path) -> None:
-    if len(paths) == 1:
-        shutil.copyfile(paths[0], target)
-    else:
-        junit.merge(paths, target)
+def _keep(paths: Sequence[Path], target: Path, redactor: Redactor) -> None:
+    if len(paths) > 1:
+        junit.merge(paths, target, redactor)
+    elif not junit.copy(paths[0], target, redactor):
+        # Damaged, or no XML at all: kept as it is but for its secrets.
+        with paths[0].open("rb") as source, target.open("wb") as file:
+            cleaning.copy(source, file, redactor)
 
 
 def _matching(folder: Path, glob: str, without: Path) -> Iterator[Path]:

@@ -17,6 +17,7 @@ from telltale.errors import BundleError, ForgeError, UsageError
 from telltale.forge import Artifact, Forge
 from telltale.history.record import make_record
 from telltale.model import Evidence, Origin, Record, Series
+from telltale.verbs import second_net
 from telltale.verbs.origin import contradictions
 
 MAX_ARTIFACTS = 256
@@ -102,7 +103,7 @@ def _read(places: Sequence[tuple[Path, str, str]], origin: Origin) -> Gathered:
     for folder, name, url in places:
         try:
             evidence = bundle.read_manifest(folder)
-            record = make_record(folder, _origin(origin, evidence))
+            record = second_net.clean(make_record(folder, _origin(origin, evidence)))
         except BundleError as error:
             problems.append(f"bundle {name!r}: {error}")
             continue

@@ -94,6 +94,7 @@ def read_plan(invocation: Invocation) -> Plan:
         profilers=profilers.choose(invocation.text("profile")),
         probe=invocation.flag("probe"),
         environ=invocation.environ,
+        masks=invocation.lines("mask"),
     )
 
 
@@ -146,6 +147,7 @@ def conclude(
             bundle=recording.folder,
             without=plan.out.absolute(),
             roots=recording.roots,
+            redactor=recording.redactor,
         ),
     )
     told = recording.tests(found)
