@@ -111,7 +111,10 @@ def test_a_run_killed_at_its_limit_leaves_its_evidence(run: Run) -> None:
     manifest = json.loads(files["evidence.json"])
     assert manifest["outcome"] == "timed_out"
     assert manifest["invalid"] == ["NO_COMPILE is not set, and --require-env wants NO_COMPILE=1"]
-    assert b"test_it.py" in files["artifacts/stacks.txt"] + files["logs/output.log"]
+    (running,) = manifest["running"]
+    assert (running["nodeid"], running["phase"]) == ("test_it.py::test_hangs", "call")
+    assert b"`test_it.py::test_hangs` | main | call |" in files["analysis/summary.md"]
+    assert b"test_it.py" in files["artifacts/stacks.txt"]
     warned = [
         text
         for step in run.job("hangs").steps.values()

@@ -20,6 +20,7 @@ from telltale.model import (
     Leak,
     Outcome,
     Resources,
+    RunningTest,
     Source,
     TestCounts,
     TestOutcome,
@@ -35,7 +36,14 @@ def a_run(**changes: object) -> Evidence:
         "kind": BundleKind.TESTS,
         "name": "unit <py3.12> | caf\u00e9",
         "outcome": Outcome.TIMED_OUT,
-        "command": Command(argv=shell.argv("pytest -q\necho ```done```"), cwd="."),
+        "command": Command(argv=shell.argv("pytest -q\necho ```done```"), cwd=".", timeout_s=905),
+        "running": (
+            RunningTest(
+                nodeid="tests/test_a.py::test_c[`|]", worker="gw1", phase="call", for_s=844.15
+            ),
+        ),
+        "invalid": ("NO_COMPILE is not set, and --require-env wants NO_COMPILE=1",),
+        "disagreements": ("the command exited with 0, and pytest with 1",),
         "started_at": "2026-11-22T12:00:00Z",
         "exit_code": 2,
         "elapsed_s": 905.02,
@@ -80,6 +88,15 @@ TESTS = (
         nodeid="tests/test_a.py::test_b[`x`|y]", outcome=TestOutcome.FAILED, duration_s=12.34
     ),
     TestResult(nodeid="", outcome=TestOutcome.INTERRUPTED, duration_s=844.15),
+    TestResult(
+        nodeid="tests/test_a.py::test_d",
+        outcome=TestOutcome.PASSED,
+        duration_s=1.5,
+        walls_s=(0.25, 1.0, 0.25),
+        cpu_s=3.0,
+        rss_peak_change_bytes=5 * MIB,
+        worker="gw0",
+    ),
 )
 
 
@@ -103,7 +120,7 @@ def test_a_run_without_anything_to_tell_is_short() -> None:
     )
 
     assert text == (
-        "# unit: passed\n\n```text\nmake 'a b'\n```\n\n| Figure | Value |\n| --- | ---: |\n"
+        "# unit: passed\n\n```text\nmake 'a b'\n```\n\n## Figures\n\n| Figure | Value |\n| --- | ---: |\n"
         "| Exit code | 0 |\n| Wall time | 0.012 s |\n\n## Where it ran\n\n"
         "- Started: 2026-11-22T12:00:00Z\n"
     )
@@ -134,6 +151,8 @@ def test_no_text_breaks_out_of_its_place(
     assert found.isascii()
     outside = re.sub(r"^(`{3,})text\n.*?\n\1$", "", found, flags=re.MULTILINE | re.DOTALL)
     assert [line for line in outside.splitlines() if line.startswith("#")][1:] == [
+        "## Running when it ended",
+        "## Figures",
         *(["## Findings"] if findings else []),
         "## Failures (1)",
         *[line for line in outside.splitlines() if line.startswith("### ")],

@@ -48,7 +48,8 @@ def test_many(n): time.sleep(0.001 * n)
 
 UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 SECTIONS = (
-    "the figures",
+    "the headline",
+    "Figures",
     "Findings",
     "Failures",
     "Slowest tests",
@@ -81,9 +82,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def parts(folder: Path) -> dict[str, list[str]]:
-    """The summary's lines under each heading; the table of figures stands under none."""
+    """The summary's lines under each heading."""
     found: dict[str, list[str]] = defaultdict(list)
-    heading, fenced = "the figures", False
+    heading, fenced = "the headline", False
     for line in (folder / "analysis/summary.md").read_text(encoding="ascii").splitlines():
         fenced ^= line.startswith("```")
         if line.startswith("## ") and not fenced:
@@ -146,7 +147,7 @@ def same_size(text: str, expected: float) -> bool:
 
 
 def test_the_figures_of_the_run(folder: Path, parts: dict[str, list[str]]) -> None:
-    rows = dict(row for row in table(parts["the figures"]) if len(row) == 2)
+    rows = dict(row for row in table(parts["Figures"]) if len(row) == 2)
     assert rows.pop("Figure") == "Value"
     said = times(folder)
 

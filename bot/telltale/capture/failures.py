@@ -52,7 +52,8 @@ def disagreements(
     """
     if ended.outcome is not Outcome.PASSED:
         return
-    yield from _pytest_disagrees(said or Events())
+    said = said or Events()
+    yield from _pytest_disagrees(said)
     if results is None:
         return
     bad = sum(result.outcome.bad for result in results)
@@ -61,7 +62,8 @@ def disagreements(
             f"the command exited with 0, and its test report has {many(bad, 'failed test')}:"
             " was the status lost, in a pipe or by `|| true`?"
         )
-    if any(result.outcome is TestOutcome.INTERRUPTED for result in results):
+    # What was running inside a pytest that the probe saw is told of already.
+    if not said.sessions and any(result.outcome is TestOutcome.INTERRUPTED for result in results):
         yield "the command exited with 0, and its test report has a test that was interrupted"
 
 

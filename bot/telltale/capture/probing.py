@@ -46,6 +46,8 @@ class Told:
     """None when neither says anything."""
     running: tuple[RunningTest, ...] = ()
     findings: tuple[str, ...] = ()
+    disagreements: tuple[str, ...] = ()
+    """Where the probe and the reports contradict each other."""
     events: Events = field(default_factory=Events)
 
 
@@ -119,8 +121,8 @@ def tell(
     Return the tests of a run: the probe's where it saw them, the reports' for all else.
 
     Completes the bundle: `junit.xml` is put together when pytest wrote none.
-    Findings say where the two contradict each other, and what is missing when
-    pytest ran without the probe. Raises `OSError`.
+    Disagreements say where the two contradict each other, findings what is
+    missing when pytest ran without the probe. Raises `OSError`.
     """
     now = time.time()
     said = events.read(folder)
@@ -136,7 +138,7 @@ def tell(
             *_findings(said, ()),
         )
         return Told(results=reports, findings=missing, events=said)
-    results, findings = _together(said, found)
+    results, findings, disagreements = _together(said, found)
     if found is None or found.results is None:
         rebuilt.write(folder / JUNIT, said.results, said.sessions[0].at)
         if any(_asked(session.args) for session in said.sessions):
@@ -147,6 +149,7 @@ def tell(
         results=results,
         running=tuple(_running(said, now)),
         findings=(*findings, *_findings(said, results)),
+        disagreements=disagreements,
         events=said,
     )
 
@@ -195,11 +198,13 @@ def _findings(said: Events, results: Sequence[TestResult]) -> Iterator[str]:
 # The two records side by side
 
 
-def _together(said: Events, found: Reports | None) -> tuple[tuple[TestResult, ...], list[str]]:
-    """Return the probe's tests and those that only the reports have, and where they differ."""
+def _together(
+    said: Events, found: Reports | None
+) -> tuple[tuple[TestResult, ...], list[str], tuple[str, ...]]:
+    """Return the probe's tests and those that only the reports have, findings and contradictions."""
     results, findings = list(said.results), []
     if found is None or found.results is None:
-        return said.results, []
+        return said.results, [], ()
     ours: dict[tuple[str, str], list[TestResult]] = defaultdict(list)
     for result in said.results:
         ours[rebuilt.address(result.nodeid)].append(result)
@@ -219,11 +224,6 @@ def _together(said: Events, found: Reports | None) -> tuple[tuple[TestResult, ..
         matched += 1
         if _contradict(mine.outcome, result.outcome):
             differ.append(f"{mine.nodeid} {mine.outcome.value} here, {result.outcome.value} there")
-    if differ:
-        findings.append(
-            f"the probe and the JUnit file differ about {many(len(differ), 'test')}:"
-            f" {differ[0]}; the probe's word is taken"
-        )
     left = [
         each
         for rest in ours.values()
@@ -242,7 +242,17 @@ def _together(said: Events, found: Reports | None) -> tuple[tuple[TestResult, ..
             f"{f', as {added[0].nodeid},' if names else ''} ran outside the probe's sight:"
             " their CPU time and memory are not known"
         )
-    return (*results, *added), findings
+    return (*results, *added), findings, _told_apart(differ)
+
+
+def _told_apart(differ: Sequence[str]) -> tuple[str, ...]:
+    if not differ:
+        return ()
+    sentence = (
+        f"the probe and the JUnit file differ about {many(len(differ), 'test')}:"
+        f" {differ[0]}; the probe's word is taken"
+    )
+    return (sentence,)
 
 
 def _contradict(probe: TestOutcome, report: TestOutcome) -> bool:

@@ -12,6 +12,7 @@ from telltale.model import Evidence, Failure, Outcome, TestResult
 _SLOWEST = 10
 _FAILURES = 20
 _LEAKS = 20
+_RUNNING = 20
 _TEXT_LINES = 40
 
 
@@ -24,6 +25,7 @@ def render(evidence: Evidence, tests: Sequence[TestResult], profiled: Sequence[s
     parts = [
         *_head(evidence),
         *_alarms(evidence),
+        *_running(evidence),
         *_figures(evidence),
         *_findings(evidence),
         *_failures(evidence),
@@ -95,12 +97,34 @@ def _alarms(evidence: Evidence) -> Iterator[str]:
             yield ""
 
 
+def _running(evidence: Evidence) -> Iterator[str]:
+    """Say where it stood when it died: the first question of whoever reads this at night."""
+    if not evidence.running:
+        return
+    yield "## Running when it ended"
+    yield ""
+    yield "| Test | Worker | In its | For |"
+    yield "| --- | --- | --- | ---: |"
+    for test in evidence.running[:_RUNNING]:
+        worker, phase = _text(test.worker), _text(test.phase)
+        yield f"| {_cell(_code(test.nodeid))} | {worker} | {phase} | {duration(test.for_s)} |"
+    yield ""
+    if len(evidence.running) > _RUNNING:
+        yield f"{len(evidence.running) - _RUNNING} more are in evidence.json."
+        yield ""
+    if evidence.outcome is Outcome.TIMED_OUT:
+        yield "Where each thread stood: `artifacts/stacks.txt`."
+        yield ""
+
+
 def _figures(evidence: Evidence) -> Iterator[str]:
     resources, tests = evidence.resources, evidence.tests
     rows: list[tuple[str, str]] = [
         ("Exit code", "-" if evidence.exit_code is None else str(evidence.exit_code)),
         ("Wall time", "-" if evidence.elapsed_s is None else duration(evidence.elapsed_s)),
     ]
+    if evidence.command.timeout_s is not None:
+        rows.append(("Time limit", duration(evidence.command.timeout_s)))
     if resources.user_s is not None and resources.system_s is not None:
         rows.append(
             (
@@ -118,6 +142,8 @@ def _figures(evidence: Evidence) -> Iterator[str]:
         named = ("passed", "failed", "errors", "skipped", "interrupted")
         each = [f"{getattr(tests, name)} {name}" for name in named if getattr(tests, name)]
         rows.append(("Tests", f"{tests.total}: {', '.join(each)}" if each else "0"))
+    yield "## Figures"
+    yield ""
     yield "| Figure | Value |"
     yield "| --- | ---: |"
     yield from (f"| {name} | {value} |" for name, value in rows)

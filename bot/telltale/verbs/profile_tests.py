@@ -155,7 +155,8 @@ def conclude(
     if ended.outcome is not Outcome.ERROR:
         recording.findings += (*(found.findings if found else ()), *told.findings)
     recording.findings += failures.remarks(results, ended)
-    recording.disagreements += failures.disagreements(results, ended)
+    recording.disagreements += told.disagreements
+    recording.disagreements += failures.disagreements(results, ended, told.events)
     if results is not None:
         bundle.write_tests(recording.folder, results, source="junit", damage=told.events.damage)
     log = recording.folder / "logs/output.log"
