@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from telltale.capture.command import Ended, Start, run_command
 from telltale.capture.ending import Grace
 from telltale.capture.signals import Signals
 from telltale.model import Outcome
-from tests.support import alive
+from tests.support import ROOT, alive, wait_until_gone
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="the process tree is read from /proc"
@@ -33,6 +34,27 @@ echo >{ready}
 while :; do read -t 0.01 nothing <>{never}; done
 """
 """A program of bash that says its pid and works until it is interrupted."""
+
+
+SUPERVISOR = """
+import os, sys
+from pathlib import Path
+from telltale.capture.beside import Beside
+from telltale.capture.command import Start, run_command
+from telltale.capture.signals import Signals
+from tests.unit.test_beside import AT_WORK, Watcher
+
+folder = Path(sys.argv[1])
+start = Start(
+    argv=("sleep", "600"),
+    cwd=folder,
+    env=dict(os.environ),
+    bundle=folder,
+    beside=Beside([Watcher(folder, AT_WORK)]),
+)
+with Signals() as signals:
+    run_command(start, signals, look=lambda _: None)
+"""
 
 
 class Watcher(Program):
@@ -150,6 +172,24 @@ def test_one_that_will_not_end_is_killed_and_named(run: Run, folder: Path) -> No
 
     assert (ended.outcome, ended.status) == (Outcome.PASSED, 0)
     assert ended.findings == ("watcher did not end in time and was killed",)
+
+
+def test_it_is_interrupted_when_telltale_is_killed(folder: Path) -> None:
+    for name in ("logs", "artifacts"):
+        (folder / name).mkdir()
+    supervisor = subprocess.Popen(
+        [sys.executable, "-c", SUPERVISOR, str(folder)],
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'bot'}:{ROOT}"},
+    )
+    with (folder / "ready").open(encoding="ascii") as ready:
+        ready.read()
+    (watcher,) = [int(line) for line in (folder / "log").read_text().splitlines()]
+
+    supervisor.kill()
+    supervisor.wait()
+
+    wait_until_gone(watcher)
+    assert (folder / "log").read_text().endswith("interrupted\n")
 
 
 def test_one_that_ends_too_early_is_started_again_when_it_wants_to(run: Run, folder: Path) -> None:

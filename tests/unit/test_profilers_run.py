@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,8 @@ busy(1.0)
 sys.exit(3)
 """
 """Busy until py-spy looks, and for a second of CPU time after that."""
+
+PART = "artifacts/profile/py-spy-1.speedscope.json"
 
 Profile = Callable[..., tuple[int, Evidence, Path]]
 
@@ -147,6 +150,26 @@ def test_py_spy_gives_a_speedscope_file_and_a_flame_graph_of_one_recording(
     assert any(title.startswith("busy (") for title in titles)
     assert [text for text in evidence.findings if "ran under py-spy" in text]
     assert "Innermost function, by py-spy" in summary(folder)
+
+
+def test_an_interrupted_run_has_its_recording_without_a_command_line(
+    profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signal, "SIG_IGN", object())  # whatever started pytest
+    ending = "os.kill(os.getppid(), 2)\nwhile True:\n    busy(0.1)\n"
+    source = BUSY.replace("sys.exit(3)\n", ending).replace("import glob", "import glob, os")
+    (tmp_path / "busy.py").write_text(source, encoding="ascii")
+
+    _, evidence, folder = profile("--profile", "py-spy", "--", sys.executable, "busy.py", "hunter2")
+
+    (spy,) = evidence.profiles
+    assert evidence.outcome is Outcome.INTERRUPTED
+    if ptrace.refused() or not (folder / PART).is_file():
+        return
+    assert PART in spy.files
+    text = (folder / PART).read_text(encoding="utf-8")
+    assert "hunter2" not in text
+    assert any(frame["name"] == "busy" for frame in json.loads(text)["shared"]["frames"])
 
 
 def assert_speedscope(document: dict[str, Any]) -> None:

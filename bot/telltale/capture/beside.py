@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, final
 
+from telltale.capture import kernel
 from telltale.capture.tree import Process
 
 _LOOK_S = 0.1
@@ -140,6 +141,8 @@ class Beside:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                # Were we killed, it would watch what is left of the command for ever.
+                preexec_fn=kernel.signal_when_we_die(signal.SIGINT),  # noqa: PLW1509  # no threads
             )
 
     def _attempt(self, program: Program, step: Callable[[], T]) -> T | None:

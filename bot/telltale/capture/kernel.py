@@ -65,6 +65,21 @@ def before_exec(group: Group | None) -> Iterator[Callable[[], None] | None]:
             os.close(entrance)
 
 
+def signal_when_we_die(number: int) -> Callable[[], None] | None:
+    """Return what a child calls before exec to get a signal when we die; None where that cannot be."""
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+    parent = os.getpid()
+
+    def call() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(128 + number)  # we died in between
+
+    return call
+
+
 def _entrance(group: Group | None) -> int | None:
     with contextlib.suppress(OSError):
         return group.entrance() if group else None

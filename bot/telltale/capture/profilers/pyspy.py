@@ -41,7 +41,7 @@ class PySpy(Profiler):
 
     name: ClassVar[str] = "py-spy"
     cost: ClassVar[str] = (
-        "1.06 times the CPU time; 1.7 times the wall time when cores are short, for native frames"
+        "1.1 times the CPU time; 1.8 times the wall time when cores are short, for native frames"
     )
 
     def __init__(self) -> None:
