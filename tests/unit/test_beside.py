@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -31,7 +32,7 @@ AT_WORK = """
 trap 'echo interrupted >>{log}; exit 0' INT
 echo $$ >>{log}
 echo >{ready}
-while :; do read -t 0.01 nothing <>{never}; done
+while :; do read -t 0.05 nothing <>{never}; done
 """
 """A program of bash that says its pid and works until it is interrupted."""
 
@@ -188,7 +189,11 @@ def test_it_is_interrupted_when_telltale_is_killed(folder: Path) -> None:
     supervisor.kill()
     supervisor.wait()
 
-    wait_until_gone(watcher)
+    try:
+        wait_until_gone(watcher)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(watcher, signal.SIGKILL)
     assert (folder / "log").read_text().endswith("interrupted\n")
 
 
