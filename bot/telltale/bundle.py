@@ -566,7 +566,11 @@ def _evidence(fields: _Fields) -> Evidence:
         signal=fields.integer("signal"),
         elapsed_s=fields.number("elapsed_s"),
         resources=_resources(fields.inner("resources")),
-        host=Host(fingerprint=host.text("fingerprint"), parts=host.mapping("parts")),
+        host=Host(
+            fingerprint=host.text("fingerprint"),
+            parts=host.mapping("parts"),
+            packages=host.mapping("packages"),
+        ),
         source=Source(
             repository=source.text("repository", ""),
             sha=source.text("sha", ""),

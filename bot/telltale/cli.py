@@ -82,6 +82,10 @@ PROFILE_TESTS = (
         many=True,
     ),
     Option(
+        name="image",
+        help="Image, with its digest, of the container that the job runs in.",
+    ),
+    Option(
         name="mask",
         help="Values that nothing may keep, one a line; secrets of the workflow.",
         metavar="VALUE",

@@ -226,6 +226,8 @@ class Host:
     fingerprint: str
     """16 hex digits over `parts`; equal fingerprints mean comparable figures."""
     parts: Mapping[str, str] = field(default_factory=dict)
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """Versions of the packages that figures depend on most: said when they differ, never a bar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

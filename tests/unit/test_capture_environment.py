@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -73,6 +74,62 @@ def test_packages_are_listed_as_pip_freeze_does() -> None:
     text = environment.packages_text(INSTALLED, Redactor({}, homes=["/home/alice"]))
 
     assert text == "# cpython 3.11.7 at ~/venv/bin/python\nAttrs==25.1\npytest==9.2.0\n"
+
+
+def test_packages_from_no_index_conda_and_lock_files_are_told(tmp_path: Path) -> None:
+    (tmp_path / "uv.lock").write_text("x", "ascii")
+    found = dataclasses.replace(
+        INSTALLED,
+        origins={
+            "Attrs": "git+https://me:pw@github.com/a/attrs@0a1b2c",
+            "pytest": "editable file:///home/alice/pytest",
+        },
+        conda=("python=3.11.7=h955ad1f_0",),
+    )
+
+    text = environment.packages_text(
+        found, Redactor({}, homes=["/home/alice"]), environment.locks([tmp_path, tmp_path])
+    )
+
+    assert text.splitlines()[1:] == [
+        "Attrs @ git+https://github.com/a/attrs@0a1b2c  # 25.1",
+        "pytest @ editable file://~/pytest  # 9.2.0",
+        "# conda",
+        "# python=3.11.7=h955ad1f_0",
+        "# uv.lock sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
+    ]
+
+
+def test_where_packages_came_from_is_read(tmp_path: Path) -> None:
+    for name, direct in {
+        "one": {"url": "https://x/one.git", "vcs_info": {"vcs": "git", "commit_id": "0a1b"}},
+        "two": {"url": "file:///src/two", "dir_info": {"editable": True}},
+        "three": {"url": "https://x/three.whl", "archive_info": {}},
+    }.items():
+        info = tmp_path / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n", "ascii")
+        (info / "direct_url.json").write_text(json.dumps(direct), "ascii")
+
+    found = interpreter.ask(sys.executable, Path.cwd(), {**os.environ, "PYTHONPATH": str(tmp_path)})
+
+    assert {name: found.origins[name] for name in ("one", "two", "three")} == {
+        "one": "git+https://x/one.git@0a1b",
+        "two": "editable file:///src/two",
+        "three": "https://x/three.whl",
+    }
+
+
+def test_the_packages_that_figures_depend_on() -> None:
+    packages = {"NumPy": "2.3", "nvidia_cublas.cu12": "12.8", "requests": "2.34", "pytest": "9"}
+    found = dataclasses.replace(INSTALLED, packages=packages)
+
+    assert environment.key_packages(found) == {
+        "numpy": "2.3",
+        "nvidia-cublas-cu12": "12.8",
+        "pytest": "9",
+    }
+    assert environment.key_packages(None) == {}
 
 
 def test_no_python_is_said() -> None:
@@ -262,12 +319,12 @@ def test_other_parts_have_another_fingerprint(one: dict[str, str], two: dict[str
 
 
 def test_this_host_is_described_the_same_twice() -> None:
-    found = host.describe("3.11", os.environ)
+    found = host.describe("3.11", "none", image="python@sha256:1")
 
-    assert found == host.describe("3.11", os.environ)
+    assert found == host.describe("3.11", "none", image="python@sha256:1")
     assert set(found.parts) == {
         *("cpu", "cpus", "memory_gib", "cgroup_cpus", "cgroup_memory_gib", "os", "kernel"),
-        *("architecture", "python", "gpus", "container"),
+        *("architecture", "python", "gpus", "container", "image"),
     }
     assert all(found.parts.values())
     assert found.parts["python"] == "3.11"
@@ -277,34 +334,12 @@ def test_this_host_is_described_the_same_twice() -> None:
 def test_load_is_beside_the_fingerprint_not_in_it() -> None:
     machine = Host(fingerprint="0" * 16, parts={"cpu": "x"})
 
-    document = json.loads(host.document(machine, host.load(), None))
+    document = json.loads(host.document(machine, {"gpus": {}}, host.load(), None))
 
     assert document["parts"] == {"cpu": "x"}
     assert document["after"] is None
     assert len(document["before"]["load_average"]) == 3
     assert document["before"]["available_memory_bytes"] > 0
-
-
-@pytest.mark.parametrize(
-    ("script", "gpus"),
-    [
-        (
-            "echo 'NVIDIA H200, 570.10'; echo 'NVIDIA H100, 570.10'",
-            "NVIDIA H100, 570.10; NVIDIA H200, 570.10",
-        ),
-        ("exit 9", "unknown"),
-        ("true", "none"),
-    ],
-    ids=["two", "broken", "none"],
-)
-def test_gpus_are_those_of_nvidia_smi(script: str, gpus: str, tmp_path: Path) -> None:
-    smi = tmp_path / "nvidia-smi"
-    smi.write_text(f"#!/bin/sh\n{script}\n", "ascii")
-    smi.chmod(0o755)
-
-    found = host.describe("3.11", {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
-
-    assert found.parts["gpus"] == gpus
 
 
 def test_limits_of_cgroups_are_numbers_or_none() -> None:

@@ -213,3 +213,34 @@ def test_the_order_of_the_history_does_not_matter(chance: random.Random, size: i
     shuffled = chance.sample(records, len(records))
 
     assert choose(HEAD, shuffled) == choose(HEAD, records)
+
+
+def with_packages(record: Record, **packages: str) -> Record:
+    return replace(record, host=replace(record.host, packages=packages))
+
+
+def test_other_packages_are_said_and_no_bar() -> None:
+    head = with_packages(HEAD, numpy="2.4.0", torch="2.9.1", new="1")
+    earlier = [with_packages(record, numpy="2.3.4", torch="2.9.1") for record in EARLIER]
+
+    baseline = choose(head, earlier)
+
+    assert baseline.enough
+    assert baseline.reason.endswith(
+        " on such a machine; other packages than the newest of them: new none -> 1,"
+        " numpy 2.3.4 -> 2.4.0"
+    )
+
+
+def test_many_other_packages_are_counted() -> None:
+    names = [f"nvidia-{letter}" for letter in "abcdef"]
+    head = with_packages(HEAD, **dict.fromkeys(names, "13"))
+    earlier = [with_packages(record, **dict.fromkeys(names, "12")) for record in EARLIER]
+
+    assert choose(head, earlier).reason.endswith(
+        ": nvidia-a 12 -> 13, nvidia-b 12 -> 13, nvidia-c 12 -> 13 and 3 more"
+    )
+
+
+def test_unknown_packages_are_not_other_packages() -> None:
+    assert choose(with_packages(HEAD, numpy="2"), EARLIER).reason == choose(HEAD, EARLIER).reason

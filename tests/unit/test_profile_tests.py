@@ -813,3 +813,34 @@ def test_pytest_itself_passes_fails_and_hangs(
     assert "KeyboardInterrupt" in hangs.text
     assert done.evidence.host.parts["python"] == f"{sys.version_info[0]}.{sys.version_info[1]}"
     assert "pytest==" in done.text("env/packages.txt")
+
+
+# GPUs, by a stand-in for the vendor's program
+
+
+def test_gpus_are_described_and_sampled(profile: Profile, tools: Path) -> None:
+    smi = tools / "nvidia-smi"
+    smi.write_text(
+        '#!/bin/sh\ncase "$*" in\n'
+        "*-lms*) echo 'timestamp, index'; echo 'now, 0'; exec sleep 1000 ;;\n"
+        "*compute-apps*) true ;;\n"
+        "*) echo 'NVIDIA H100, 570.10, 0' ;;\nesac\n",
+        "ascii",
+    )
+    smi.chmod(0o755)
+
+    # The command waits for what is written beside it.
+    done = profile(
+        *("--image", "octo/ci@sha256:0a1b", "--", "sh", "-c"),
+        "until [ -s telltale-evidence/tests/*/artifacts/gpu.csv ]; do sleep 0.01; done",
+    )
+
+    assert done.status == 0
+    assert done.text("artifacts/gpu.csv") == "timestamp, index\nnow, 0\n"
+    parts = done.evidence.host.parts
+    assert (parts["gpus"], parts["image"]) == ("NVIDIA H100, 570.10", "octo/ci@sha256:0a1b")
+    document = json.loads(done.text("env/host.json"))
+    assert document["gpus"]["devices"][0]["name"] == "NVIDIA H100"
+    assert document["machine"]["limits"]
+    assert document["after"]["load_average"]
+    assert done.evidence.findings[0].startswith("no JUnit file")

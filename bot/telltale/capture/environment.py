@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -25,6 +26,18 @@ _NAMES = frozenset(
     HF_HOME HF_HUB_OFFLINE HF_DATASETS_OFFLINE TRANSFORMERS_OFFLINE WANDB_MODE WANDB_DISABLED
     NODE_ENV NODE_OPTIONS GOMAXPROCS GOFLAGS RUST_BACKTRACE RUST_TEST_THREADS JAVA_HOME
     """.split()  # noqa: SIM905
+)
+_KEY_PACKAGES = frozenset(
+    """
+    numpy scipy pandas polars pyarrow numba scikit-learn torch torchvision torchaudio triton tensorflow jax
+    jaxlib flax keras transformers accelerate lightning pytorch-lightning cupy onnxruntime xgboost
+    lightgbm opencv-python mkl openblas pytest pytest-xdist pytest-timeout pytest-cov hypothesis
+    """.split()  # noqa: SIM905
+)
+_KEY_FAMILIES = re.compile(r"(?:nvidia|cuda|cupy-cuda|jax-cuda|triton|onnxruntime)-")
+_LOCKS = (
+    *("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.lock", "conda-lock.yml"),
+    *("pylock.toml", "requirements.txt", "environment.yml"),
 )
 _PREFIXES = (
     *("GITHUB_", "RUNNER_", "LC_", "PYTHON", "PYTEST_", "TOX_", "NOX_", "CONDA_", "COVERAGE_"),
@@ -50,18 +63,59 @@ def variables_text(environ: Mapping[str, str], redactor: Redactor) -> str:
     )
 
 
-def packages_text(interpreter: Interpreter | None, redactor: Redactor, why_not: str = "") -> str:
-    """Return `packages.txt`: what is installed in the command's Python, as `pip freeze` words it."""
+def packages_text(
+    interpreter: Interpreter | None,
+    redactor: Redactor,
+    locks: Iterable[Path] = (),
+) -> str:
+    """
+    Return `packages.txt`: what is installed in the command's Python, as `pip freeze` words it.
+
+    Behind it what a conda environment holds, and the digests of `locks`.
+    """
+    tail = "".join(f"# {path.name} sha256:{_digest(path)}\n" for path in locks)
     if interpreter is None:
-        return f"# {why_not or 'no Python was found in the PATH of the command'}\n"
+        return f"# no Python was found in the PATH of the command\n{tail}"
     path = redactor.text(interpreter.path)
     head = f"# {interpreter.implementation} {interpreter.version} at {path}\n"
     if interpreter.packages is None:
-        return head + "# it could not list its packages\n"
+        return head + "# it could not list its packages\n" + tail
     lines = sorted(
-        (f"{name}=={version}\n" for name, version in interpreter.packages.items()), key=str.lower
+        (
+            f"{name} @ {redactor.text(origin)}  # {version}\n"
+            if (origin := interpreter.origins.get(name))
+            else f"{name}=={version}\n"
+            for name, version in interpreter.packages.items()
+        ),
+        key=str.lower,
     )
-    return head + "".join(lines)
+    if interpreter.conda:
+        lines += ["# conda\n", *(f"# {package}\n" for package in interpreter.conda)]
+    return head + "".join(lines) + tail
+
+
+def key_packages(interpreter: Interpreter | None) -> dict[str, str]:
+    """Return versions of the packages that figures depend on most, by their normal names."""
+    installed = (interpreter.packages if interpreter else None) or {}
+    normal = {re.sub(r"[-_.]+", "-", name).lower(): installed[name] for name in installed}
+    return {
+        name: normal[name]
+        for name in sorted(normal)
+        if name in _KEY_PACKAGES or _KEY_FAMILIES.match(name)
+    }
+
+
+def locks(folders: Iterable[Path]) -> list[Path]:
+    """Return the lock files of some folders."""
+    found = (folder / name for folder in dict.fromkeys(folders) for name in _LOCKS)
+    return [path for path in found if path.is_file()]
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        return f"unknown: {error.strerror or error}"
 
 
 def disks_text(folders: Iterable[Path], redactor: Redactor) -> str:

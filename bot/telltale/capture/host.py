@@ -7,27 +7,26 @@ import json
 import os
 import platform
 import re
-import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from telltale.capture import kernel
+from telltale.capture import kernel, machine
 from telltale.model import Host
 
-_LIMIT_S = 10.0
 _UNKNOWN = "unknown"
 
 
-def describe(python: str, environ: Mapping[str, str]) -> Host:
+def describe(python: str, gpu: str, *, image: str = "") -> Host:
     """
     Return the machine with its fingerprint.
 
-    `python` is the version of the command's Python as in `3.11`. The
-    fingerprint is the beginning of the SHA-256 of the parts as canonical
+    `python` is the version of the command's Python as in `3.11`, `gpu` what
+    `gpus.part` says, `image` the container's, which only the workflow knows.
+    The fingerprint is the beginning of the SHA-256 of the parts as canonical
     JSON; what nobody could tell is `unknown`, never left out.
     """
+    container = _in_container()
     parts = {
         "cpu": _cpu_model(),
         "cpus": str(_cpus()),
@@ -38,8 +37,9 @@ def describe(python: str, environ: Mapping[str, str]) -> Host:
         "kernel": ".".join(re.findall(r"\d+", platform.release())[:2]) or _UNKNOWN,
         "architecture": platform.machine() or _UNKNOWN,
         "python": python or "none",
-        "gpus": _gpus(environ),
-        "container": "yes" if _in_container() else "no",
+        "gpus": gpu,
+        "container": "yes" if container else "no",
+        "image": image or (_UNKNOWN if container else "none"),
     }
     return Host(fingerprint=fingerprint(parts), parts=parts)
 
@@ -59,16 +59,22 @@ def load() -> dict[str, Any]:
     return {
         "load_average": average,
         "pressure": {name: _pressure(name) for name in ("cpu", "io", "memory")},
-        "governor": _line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or None,
-        "available_memory_bytes": _meminfo("MemAvailable"),
+        "available_memory_bytes": machine.meminfo("MemAvailable"),
+        **machine.counters(),
     }
 
 
-def document(host: Host, before: Mapping[str, Any], after: Mapping[str, Any] | None) -> str:
-    """Return `host.json`; `after` is None while the command runs."""
+def document(
+    host: Host,
+    beside: Mapping[str, Any],
+    before: Mapping[str, Any],
+    after: Mapping[str, Any] | None,
+) -> str:
+    """Return `host.json`; `beside` is in no fingerprint, `after` is None while the command runs."""
     content = {
         "fingerprint": host.fingerprint,
         "parts": dict(host.parts),
+        **beside,
         "before": before,
         "after": after,
     }
@@ -109,25 +115,6 @@ def _os() -> str:
     return f"{platform.system()} {platform.release()}".strip() or _UNKNOWN
 
 
-def _gpus(environ: Mapping[str, str]) -> str:
-    program = shutil.which("nvidia-smi", path=environ.get("PATH", os.defpath))
-    if program is None:
-        return "none"
-    try:
-        answer = subprocess.run(
-            [program, "--query-gpu=name,driver_version", "--format=csv,noheader"],
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_LIMIT_S,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return _UNKNOWN
-    lines = [line.strip() for line in answer.stdout.decode("utf-8", "replace").splitlines()]
-    return "; ".join(sorted(filter(None, lines))) or "none"
-
-
 def _in_container() -> bool:
     if any(Path(name).exists() for name in ("/.dockerenv", "/run/.containerenv")):
         return True
@@ -141,15 +128,6 @@ def _pressure(name: str) -> dict[str, float] | None:
         return None
     pairs = dict(re.findall(r"(avg\d+)=([\d.]+)", found[1]))
     return {key: float(value) for key, value in pairs.items()}
-
-
-def _meminfo(name: str) -> int | None:
-    found = re.search(rf"^{name}: *(\d+) kB$", _text("/proc/meminfo"), re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
-
-
-def _line(path: str) -> str:
-    return _text(path).partition("\n")[0].strip()
 
 
 def _text(path: str) -> str:

@@ -9,8 +9,9 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from telltale.capture import shell
 
@@ -46,24 +47,39 @@ def fields(lines):
             break
     return found.get("name"), found.get("version")
 
+def origin(folder):
+    # PEP 610: written for what came from no index.
+    try:
+        with open(os.path.join(folder, "direct_url.json"), encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return None
+
 def installed(place):
     if os.path.isfile(place):
         from importlib import metadata
-        return [(one.metadata["Name"], one.version) for one in metadata.distributions(path=[place])]
+        return [(one.metadata["Name"], one.version, None) for one in metadata.distributions(path=[place])]
     names = os.listdir(place) if os.path.isdir(place) else []
     ends = (".dist-info", ".egg-info", ".egg")
     folders = [os.path.join(place, name) for name in sorted(names) if name.endswith(ends)]
-    return [described(os.path.join(one, "EGG-INFO") if one.endswith(".egg") else one) for one in folders]
+    return [described(os.path.join(one, "EGG-INFO") if one.endswith(".egg") else one) + (origin(one),)
+            for one in folders]
 
-found, stamps, torch = {}, {}, False
+found, origins, stamps, torch, conda = {}, {}, {}, False, []
 for path in sys.path:
     try:
         stamps[path] = os.stat(path).st_mtime_ns if os.path.isdir(path) else 0
-        for name, version in installed(path):
-            if name and version:
-                found.setdefault(name, version)
+        for name, version, direct in installed(path):
+            if name and version and name not in found:
+                found[name] = version
+                if direct:
+                    origins[name] = direct
     except Exception:
         pass
+try:
+    conda = sorted(os.listdir(os.path.join(sys.prefix, "conda-meta")))
+except Exception:
+    pass
 try:
     from importlib import util
     torch = util.find_spec("torch") is not None
@@ -71,7 +87,7 @@ except Exception:
     pass
 print("\n" + json.dumps({"version": "%d.%d.%d" % sys.version_info[:3],
     "implementation": sys.implementation.name, "packages": found, "torch": torch,
-    "stamps": stamps}))
+    "origins": origins, "conda": conda, "stamps": stamps}))
 """
 
 
@@ -89,6 +105,10 @@ class Interpreter:
     """Whether `import torch` would find something."""
     stamps: Mapping[str, int]
     """When each folder of its path was last changed, in ns; see `changed`."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """By name, where a package came from that came from no index: a URL, with `editable ` before it."""
+    conda: tuple[str, ...] = ()
+    """Packages of a conda environment, as in `numpy=2.3.4=py311h1234567_0`."""
 
     @property
     def feature(self) -> str:
@@ -144,7 +164,22 @@ def ask(path: str, cwd: Path, environ: Mapping[str, str]) -> Interpreter:
         packages=None if packages is None else {str(k): str(v) for k, v in packages.items()},
         torch=bool(found["torch"]),
         stamps={str(folder): int(stamp) for folder, stamp in found["stamps"].items()},
+        origins={str(name): _origin(direct) for name, direct in found["origins"].items()},
+        conda=tuple(
+            "=".join(name.removesuffix(".json").rsplit("-", 2))
+            for name in found["conda"]
+            if name.endswith(".json")
+        ),
     )
+
+
+def _origin(direct: Mapping[str, Any]) -> str:
+    """Return what `direct_url.json` says as a URL, of version control with the commit."""
+    url = str(direct.get("url", ""))
+    vcs, folder = direct.get("vcs_info") or {}, direct.get("dir_info") or {}
+    if vcs:
+        url = f"{vcs.get('vcs', '')}+{url}@{vcs.get('commit_id', '')}"
+    return f"editable {url}" if folder.get("editable") else url
 
 
 def _words(argv: tuple[str, ...]) -> list[str]:

@@ -122,6 +122,26 @@ def cpu_limit() -> float | None:
     return min(limits, default=None)
 
 
+def cpu_throttling() -> dict[str, int] | None:
+    """
+    Return how often our cgroup was held back by its CPU quota, and how long, in all its life.
+
+    `periods` it had a quota in, `throttled` of them in which it was used up,
+    `throttled_us` microseconds of waiting. None where nobody counts.
+    """
+    for folder in _cgroups("cpu"):
+        stat = folder / "cpu.stat"
+        periods, throttled = _counter(stat, "nr_periods"), _counter(stat, "nr_throttled")
+        if periods is None or throttled is None:
+            continue
+        waited = _counter(stat, "throttled_usec")
+        if waited is None:
+            # Version 1 counts nanoseconds.
+            waited = (_counter(stat, "throttled_time") or 0) // 1000
+        return {"periods": periods, "throttled": throttled, "throttled_us": waited}
+    return None
+
+
 def _cgroups(controller: str) -> Iterator[Path]:
     """Yield the folders of our cgroup and of those above it, of version 1 and 2."""
     try:

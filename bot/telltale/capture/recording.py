@@ -17,17 +17,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from telltale import __version__, bundle, gha
 from telltale.capture import (
     cleaning,
     environment,
     frames,
+    gpus,
     guards,
     host,
     interpreter,
     leaks,
+    machine,
     nodeids,
     probing,
     source,
@@ -88,6 +90,8 @@ class Plan:
     environ: Mapping[str, str]
     """Our own environment."""
     profilers: tuple[Profiler, ...] = ()
+    image: str = ""
+    """Of the container that the job runs in, with its digest; only the workflow knows it."""
     masks: tuple[str, ...] = ()
     """Further values that nothing may keep."""
 
@@ -122,6 +126,7 @@ class Recording:
         ) or Checkout(source=Source(), root=None)
         self._python: Interpreter | None = None
         self._before: dict[str, object] = {}
+        self._gpus: dict[str, Any] = {"source": None, "devices": None, "why": "nobody asked"}
         self._profiling: Profiling | None = None
         self._guarded = False
         self.evidence = Evidence(
@@ -176,13 +181,11 @@ class Recording:
     def describe(self) -> None:
         """Write `env/` before the command runs, so that it is there however the run ends."""
         self._python = self.attempt("the command's Python", self._ask_python)
-        machine = self.attempt(
-            "the host",
-            lambda: host.describe(self._python.feature if self._python else "", self._environ),
-        ) or Host(fingerprint="")
-        self.evidence = dataclasses.replace(self.evidence, host=machine)
+        self._gpus = self.attempt("the GPUs", lambda: gpus.look(self._environ)) or self._gpus
+        described = self.attempt("the host", self._describe_host) or Host(fingerprint="")
+        self.evidence = dataclasses.replace(self.evidence, host=described)
         self._before = self.attempt("the load", host.load) or {}
-        self._write("env/host.json", lambda: host.document(machine, self._before, None))
+        self._write("env/host.json", lambda: self._host_document(None))
         self._write(
             "env/env.txt", lambda: environment.variables_text(self._environ, self._redactor)
         )
@@ -237,7 +240,7 @@ class Recording:
             bundle=self.folder,
             timeout_s=self.plan.timeout_s,
             hang_after_s=self.plan.hang_after_s,
-            beside=profiles.beside() if profiles else Beside(),
+            beside=self._beside(),
             redactor=self._redactor,
         )
         return self.attempt(
@@ -277,7 +280,7 @@ class Recording:
         if ended.resources.wall_s is not None:
             self._write("artifacts/time.txt", lambda: self._time(ended))
         load = self.attempt("the load", host.load)
-        self._write("env/host.json", lambda: host.document(self.evidence.host, self._before, load))
+        self._write("env/host.json", lambda: self._host_document(load or {}))
         self.evidence = dataclasses.replace(
             self.evidence,
             outcome=ended.outcome,
@@ -407,8 +410,30 @@ class Recording:
         path = interpreter.find_interpreter(plan.argv, plan.cwd, self._environ)
         return interpreter.ask(path, plan.cwd, self._environ) if path else None
 
+    def _beside(self) -> Beside:
+        """Return the programs that watch the command."""
+        log = self.folder / "artifacts/gpu.csv"
+        found = self.attempt("the GPUs", lambda: gpus.sampler(self._gpus, self._environ, log)) or []
+        if self._profiling is None:
+            return Beside(found, self._environ)
+        return self._profiling.beside(found)
+
     def _packages(self) -> str:
-        return environment.packages_text(self._python, self._redactor)
+        folders = filter(None, (self.plan.cwd, self._checkout.root))
+        locks = environment.locks(folders)
+        return environment.packages_text(self._python, self._redactor, locks)
+
+    def _describe_host(self) -> Host:
+        described = host.describe(
+            self._python.feature if self._python else "",
+            gpus.part(self._gpus),
+            image=self._redactor.text(self.plan.image),
+        )
+        return dataclasses.replace(described, packages=environment.key_packages(self._python))
+
+    def _host_document(self, after: Mapping[str, object] | None) -> str:
+        beside = {"machine": machine.details(), "gpus": self._gpus}
+        return host.document(self.evidence.host, beside, self._before, after)
 
     def _time(self, ended: Ended) -> str:
         return timefile.render(

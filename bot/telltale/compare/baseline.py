@@ -117,7 +117,30 @@ def _on_this_machine(head: Record, left: Sequence[Record], runs: str) -> Baselin
         if others:
             reason += f"; {len(others)} on another kind of machine ({differs})"
         return Baseline(records=chosen, reason=reason)
-    return Baseline(records=chosen, reason=f"the {len(chosen)} newest {runs} on such a machine")
+    reason = f"the {len(chosen)} newest {runs} on such a machine"
+    return Baseline(records=chosen, reason=reason + _other_packages(head, chosen))
+
+
+def _other_packages(head: Record, chosen: Sequence[Record]) -> str:
+    """
+    Return which packages the runs had in other versions, empty when in none.
+
+    No bar: a pull request that raises one is measured for exactly that.
+    """
+    ours, theirs = head.host.packages, chosen[0].host.packages
+    if not ours or not theirs:
+        return ""
+    changes = [
+        f"{name[:60]} {theirs.get(name, 'none')[:30]} -> {ours.get(name, 'none')[:30]}"
+        for name in sorted({*ours, *theirs})
+        if ours.get(name) != theirs.get(name)
+    ]
+    more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
+    return (
+        f"; other packages than the newest of them: {', '.join(changes[:3])}{more}"
+        if changes
+        else ""
+    )
 
 
 def _difference(head: Record, others: Sequence[Record]) -> str:

@@ -81,7 +81,11 @@ def encode(record: Record) -> bytes:
         "outcome": record.outcome.value,
         "exit_code": record.exit_code,
         "dirty": record.dirty,
-        "host": {"fingerprint": record.host.fingerprint, "parts": dict(record.host.parts)},
+        "host": {
+            "fingerprint": record.host.fingerprint,
+            "parts": dict(record.host.parts),
+            "packages": dict(record.host.packages),
+        },
         "command": {
             "argv": list(record.command.argv),
             "cwd": record.command.cwd,
@@ -175,7 +179,10 @@ def _record(data: Mapping[str, Any]) -> Record:
         exit_code=take.whole_or_none(data, "exit_code"),
         dirty=take.truth_or_none(data, "dirty"),
         host=Host(
-            fingerprint=take.text(host, "fingerprint", limit=64), parts=take.pairs(host, "parts")
+            fingerprint=take.text(host, "fingerprint", limit=64),
+            parts=take.pairs(host, "parts"),
+            # Records of before 2026-11-25 have none.
+            packages=take.pairs(host, "packages") if "packages" in host else {},
         ),
         command=_command(take.mapping(data, "command")),
         resources=_resources(take.mapping(data, "resources")),

@@ -174,6 +174,7 @@ def _host(host: Host) -> Host:
     return Host(
         fingerprint=bundle.clip(host.fingerprint, 64),
         parts=_pairs(host.parts),
+        packages=_pairs(host.packages),
     )
 
 

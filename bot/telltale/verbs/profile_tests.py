@@ -94,6 +94,7 @@ def read_plan(invocation: Invocation) -> Plan:
         profilers=profilers.choose(invocation.text("profile")),
         probe=invocation.flag("probe"),
         environ=invocation.environ,
+        image=invocation.text("image"),
         masks=invocation.lines("mask"),
     )
 

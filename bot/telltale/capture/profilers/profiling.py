@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar, final
 
-from telltale.capture.beside import Beside
+from telltale.capture.beside import Beside, Program
 from telltale.capture.profilers import inside
 from telltale.capture.profilers.inside import InsideProfiler
 from telltale.capture.profilers.interface import Gathered, Place, Profiler
@@ -44,12 +44,13 @@ class Profiling:
         was = self._place.environ.get("PYTHONPATH")
         return inside.environ(child, by, self._place.folder, was=was)
 
-    def beside(self) -> Beside:
-        """Return the programs that are to run beside the command."""
+    def beside(self, others: Sequence[Program] = ()) -> Beside:
+        """Return the programs that are to run beside the command, `others` too."""
         programs = [
             self._ask(each, functools.partial(each.beside, self._place)) for each in self._able
         ]
-        return Beside([each for each in programs if each is not None], self._place.environ)
+        ours = [each for each in programs if each is not None]
+        return Beside([*others, *ours], self._place.environ)
 
     def finish(self, *, slow: bool) -> bool:
         """
