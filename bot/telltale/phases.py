@@ -10,7 +10,6 @@ in them, and a line that is none is the caller's to count.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +20,7 @@ PHASES = ("setup", "call", "teardown")
 ORDERLY = frozenset({0, 1, 5})
 """Exit statuses of pytest after which no test can have been running."""
 _START = b'{"phase"'
+_decode = json.JSONDecoder().raw_decode
 _TEXTS = 64 * 1024 * 1024
 """Characters of all failure texts that are kept whole; beyond it each keeps 1,000."""
 _OUTCOMES = frozenset({"passed", "failed", "skipped", "rerun"})
@@ -41,18 +41,22 @@ def parse(raw: bytes) -> dict[str, Any] | None:
 
 
 def _load(raw: bytes) -> dict[str, Any] | None:
+    words = raw.decode("utf-8", "replace").strip(" \t\r\n")
     try:
-        line = json.loads(raw.decode("utf-8", "replace"))
+        line, end = _decode(words)
     except (ValueError, RecursionError):
         return None
-    return line if isinstance(line, dict) and isinstance(line.get("phase"), str) else None
+    whole_line = end == len(words) and isinstance(line, dict)
+    return line if whole_line and isinstance(line.get("phase"), str) else None
 
 
 def text(line: Mapping[str, Any], key: str) -> str:
     """Return a text of the line, empty when it is none."""
     value = line.get(key)
+    if not isinstance(value, str):
+        return ""
     # Lone surrogates are what bytes that are no UTF-8 became; files and terminals refuse them.
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else ""
+    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
 
 
 def number(line: Mapping[str, Any], key: str) -> float | None:
@@ -60,7 +64,7 @@ def number(line: Mapping[str, Any], key: str) -> float | None:
     value = line.get(key)
     if type(value) not in {int, float} or not 0 <= value < 1e18:  # type: ignore[operator]
         return None
-    return float(value) if math.isfinite(value) else None  # type: ignore[arg-type]
+    return float(value)  # type: ignore[arg-type]
 
 
 def whole(line: Mapping[str, Any], key: str) -> int | None:
@@ -266,9 +270,9 @@ class Fold:
         return execution
 
     def _say(self, execution: Execution, line: Mapping[str, Any]) -> None:
-        message, words, output = (text(line, key) for key in ("message", "text", "output"))
         if line.get("outcome") == "passed":
             return
+        message, words, output = (text(line, key) for key in ("message", "text", "output"))
         execution.message = execution.message or message
         if line.get("outcome") == "skipped":
             return

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from telltale.capture import events
 from telltale.capture.events import Events, State
 from telltale.capture.words import many
 from telltale.model import Leak
@@ -37,9 +35,8 @@ _ORDER = (
 )
 
 
-def read(folder: Path) -> tuple[tuple[Leak, ...], tuple[str, ...]]:
-    """Return the leaks that a bundle's `tests.jsonl` tells of, and the findings about them."""
-    told = events.read(folder)
+def tell(told: Events) -> tuple[tuple[Leak, ...], tuple[str, ...]]:
+    """Return the leaks that the probe's lines tell of, and the findings about them."""
     leaks = fold(told.states)
     return leaks, findings(leaks, told)
 

@@ -24,6 +24,9 @@ from telltale.capture.turns import Order, Turns
 _BLOCK = 64 * 1024
 _BATCH = 256 * 1024
 _BATCH_S = 0.02
+_LITTLE = 4096
+_REST_S = 0.01
+"""After little was read: a program that prints a dot for each test would wake us for each dot."""
 _HELD_BACK = 1024 * 1024
 """Bytes that our own slow reader may lag behind before the command has to wait for it."""
 
@@ -102,8 +105,12 @@ class Output:
         """Let the logs catch up with a line that has no end yet."""
         self._logs.settle()
 
-    def _read(self) -> bool:
-        """Read and pass on what both pipes hold; False when that is nothing."""
+    def _wake(self) -> None:
+        if 0 < self._read() < _LITTLE:
+            time.sleep(_REST_S)
+
+    def _read(self) -> int:
+        """Read and pass on what both pipes hold; return how many bytes."""
         parts: tuple[list[bytes], list[bytes]] = ([], [])
         turns: list[int] = []
         size = 0
@@ -124,7 +131,7 @@ class Output:
             self.heard = time.monotonic()
         self._write(turns, b"".join(parts[0]), b"".join(parts[1]), quiet=quiet)
         self._listen()
-        return size > 0
+        return size
 
     def _write(self, turns: list[int], out: bytes, err: bytes, *, quiet: bool) -> None:
         # Lines cost time to find: a stream that is alone is one piece.
@@ -166,7 +173,7 @@ class Output:
         for pipe in self._pipes:
             wanted = not pipe.ended and not held_back
             if wanted and not pipe.listening:
-                self._selector.register(pipe.read_end, selectors.EVENT_READ, self._read)
+                self._selector.register(pipe.read_end, selectors.EVENT_READ, self._wake)
             elif pipe.listening and not wanted:
                 self._selector.unregister(pipe.read_end)
             pipe.listening = wanted

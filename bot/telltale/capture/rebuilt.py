@@ -75,6 +75,8 @@ def address(nodeid: str) -> tuple[str, str]:
 
 def legible(text: str) -> str:
     """Return the text with what XML cannot hold as pytest writes it, as in `#x1B`."""
+    if text.isascii() and text.isprintable():
+        return text
     return _NO_XML.sub(lambda found: f"#x{ord(found[0]):0{2 if ord(found[0]) < 256 else 4}X}", text)
 
 

@@ -40,6 +40,7 @@ from telltale.capture import (
 )
 from telltale.capture.beside import Beside
 from telltale.capture.command import Ended, Start, run_command
+from telltale.capture.events import Events
 from telltale.capture.guards import Guards
 from telltale.capture.interpreter import Interpreter
 from telltale.capture.probing import Told
@@ -326,9 +327,9 @@ class Recording:
         )
         return True
 
-    def tell_leaks(self) -> None:
+    def tell_leaks(self, events: Events) -> None:
         """Name the tests that left something of their process changed."""
-        found = self.attempt("what the tests left changed", lambda: leaks.read(self.folder))
+        found = self.attempt("what the tests left changed", lambda: leaks.tell(events))
         if found is None:
             return
         left, sentences = found

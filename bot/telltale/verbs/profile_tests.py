@@ -164,7 +164,7 @@ def conclude(
     named = recording.attempt(
         "the failures' names", lambda: failures.name_all(results or (), ended, log)
     )
-    recording.tell_leaks()
+    recording.tell_leaks(told.events)
     recording.finish(tests=results, failures=named or ())
     # A cancelled job has no time for pictures; the recordings are there.
     if ended.outcome is not Outcome.INTERRUPTED and recording.gather(slow=True):
