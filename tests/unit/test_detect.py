@@ -84,6 +84,13 @@ def test_both_outcomes_on_the_same_code_are_flaky(history: tuple[Record, ...]) -
         ),
         pytest.param(
             (
+                record("a", 1, fails={"": RACE}),
+                replace(record("a", 2), disagreements=("the status was lost",)),
+            ),
+            id="a-success-that-contradicts-itself",
+        ),
+        pytest.param(
+            (
                 record("", 1, fails=BAD, local=True),
                 record("", 2, passes=(T,), local=True),
             ),

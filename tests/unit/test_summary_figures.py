@@ -55,7 +55,6 @@ SECTIONS = (
     "Slowest tests",
     "Profiles",
     "Where it ran",
-    "State left behind",
 )
 
 
@@ -211,6 +210,17 @@ def test_the_failures(folder: Path, parts: dict[str, list[str]]) -> None:
     signatures = re.findall(r"signature `(\S+)`", "\n".join(parts[heading]))
     assert signatures == [each["signature"] for each in manifest(folder)["failures"]]
     assert "assert 41 == 42" in "\n".join(parts[heading])
+
+
+def test_the_picture_of_the_resources(folder: Path, parts: dict[str, list[str]]) -> None:
+    with (folder / "artifacts/samples.csv").open(encoding="ascii") as file:
+        rows = list(csv.DictReader(file))
+    picture = "\n".join(parts["Profiles"])
+    (memory,) = re.findall(r"^memory .* @ = (.*)$", picture, re.MULTILINE)
+    (until,) = re.findall(r"^ +0 s +(.*)$", picture, re.MULTILINE)
+
+    assert same_size(memory, max(int(row["rss_bytes"] or 0) for row in rows))
+    assert same_time(until, float(rows[-1]["elapsed_s"]))
 
 
 def test_where_it_ran(folder: Path, parts: dict[str, list[str]]) -> None:

@@ -215,7 +215,8 @@ def _executions(records: Iterable[Record]) -> Iterator[_Execution]:
                 )
         # The command as a whole is an execution too: not every command names its tests.
         whole = [failure.signature for failure in record.failures if not failure.nodeid]
-        if whole or record.outcome is Outcome.PASSED:
+        passed = record.outcome is Outcome.PASSED and not record.disagreements
+        if whole or passed:
             yield _Execution(
                 record=record, nodeid="", passed=not whole, signature=whole[0] if whole else ""
             )
