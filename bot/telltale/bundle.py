@@ -48,6 +48,10 @@ from telltale.model import (
 SCHEMA = "telltale.evidence/1"
 MANIFEST = "evidence.json"
 TESTS = "artifacts/tests.jsonl"
+RUNNING = "running.lock"
+"""Locked by the run that writes the bundle, for as long as it lives; gone when it is complete."""
+NO_STATUS = "unknown"
+"""What `artifacts/exit_code.txt` says when nobody saw the command end."""
 ARTIFACT_PREFIX = "telltale-evidence-"
 """How the names of artifacts that hold a bundle begin; a report reads no others."""
 FOLDERS = ("env", "logs", "artifacts", "analysis")
@@ -391,7 +395,9 @@ def _plain(text: str) -> str:
 def _listing(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_symlink() or not path.is_file() or name == MANIFEST or path.suffix == ".tmp":
+        if path.is_symlink() or not path.is_file() or path.suffix == ".tmp":
+            continue
+        if name in {MANIFEST, RUNNING}:
             continue
         size = path.stat().st_size
         yield {
@@ -761,7 +767,8 @@ def _disagreements(folder: Path, evidence: Evidence, tests: Sequence[TestResult]
     if status.is_file():
         with _open(status, 64 * 1024) as file:
             text = file.read(64).decode("ascii", "replace").strip()
-        if text != str(evidence.exit_code):
+        expected = NO_STATUS if evidence.exit_code is None else str(evidence.exit_code)
+        if text != expected:
             yield f"{status}: says {text!r}, {MANIFEST} says {evidence.exit_code}"
     times = folder / "artifacts/time.txt"
     if times.is_file():

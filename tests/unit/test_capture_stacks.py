@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from telltale import bundle
 from telltale.capture import frames, stacks, tree
-from telltale.capture.stacks import Look, Sources
+from telltale.capture.stacks import Look
 from tests.support import alive
 
 pytestmark = pytest.mark.skipif(
@@ -30,8 +34,15 @@ BARE = "import signal; print('ready', flush=True); signal.pause()"
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "stacks.txt"
+def folder(tmp_path: Path) -> Path:
+    """A bundle, as far as this needs one."""
+    (tmp_path / "artifacts").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def path(folder: Path) -> Path:
+    return folder / stacks.FILE
 
 
 @pytest.fixture
@@ -67,8 +78,13 @@ def look(*processes: tree.Process, quick: bool = False, enough: bool = False) ->
     )
 
 
-def recorded(path: Path, to_see: Look, sources: Sources) -> str:
-    stacks.record(path, to_see, sources, lambda text: text.replace("hush", "[redacted]"))
+def recorded(path: Path, to_see: Look, *, armed: tuple[int, ...] = (), spy: str = "") -> str:
+    folder = path.parent.parent
+    with (folder / bundle.TESTS).open("a", encoding="ascii") as file:
+        for pid in armed:
+            line = {"phase": "session", "stacks": True, "worker": "main", "pid": pid, "at": 1.0}
+            file.write(json.dumps(line) + "\n")
+    stacks.record(folder, to_see, spy or None, lambda text: text.replace("hush", "[redacted]"))
     return path.read_text("utf-8")
 
 
@@ -79,20 +95,26 @@ def spy(folder: Path, script: str) -> str:
     return str(program)
 
 
-def test_when_why_and_what_ran_come_first(path: Path, bare: tree.Process) -> None:
-    text = recorded(path, look(bare), Sources(running=["test_a.py::test_b on gw0, 8.0 s"]))
+def test_when_why_and_what_ran_come_first(folder: Path, path: Path, bare: tree.Process) -> None:
+    start = {"phase": "start", "nodeid": "test_a.py::test_b", "n": 0, "attempt": 1}
+    line = json.dumps({**start, "worker": "gw0", "pid": 7, "at": time.time() - 100})
+    (folder / bundle.TESTS).write_text(f"{line}\n", "ascii")
+
+    text = recorded(path, look(bare))
 
     first, second, third, *_ = text.splitlines()
     assert first.endswith("Z, 9.0 s after the start: the time limit of 9 s was reached.")
-    assert second == "# Running: test_a.py::test_b on gw0, 8.0 s"
-    assert third == "# 1 process, before any signal was sent:"
+    assert re.fullmatch(
+        r"# Running: test_a.py::test_b on gw0 for 1\d\d\.\d s, now in its setup", second
+    )
+    assert third == "# 1 process:"
 
 
 def test_a_process_is_described(path: Path, bare: tree.Process) -> None:
-    text = recorded(path, look(bare), Sources())
+    text = recorded(path, look(bare))
 
     assert f"\npid {bare.pid}  parent {os.getpid()}  python" in text
-    assert "  state S  " in text
+    assert re.search(r"  state [RS]  ", text)
     assert "  files 3\n" in text
     assert f"  command: {sys.executable} -ISc {BARE}\n" in text
     assert f"\n  thread {bare.pid}  " in text
@@ -104,7 +126,7 @@ def test_who_takes_the_signal_tells_its_frames(
 ) -> None:
     path.write_text("from before\n", "ascii")
 
-    text = recorded(path, look(python, bare, quick=quick), Sources(armed=(python.pid,)))
+    text = recorded(path, look(python, bare, quick=quick), armed=(python.pid,))
 
     before, _, told = text.partition(f"# Python frames of pid {python.pid} by its own faulthandler")
     assert before.startswith("from before\n# ")
@@ -114,14 +136,14 @@ def test_who_takes_the_signal_tells_its_frames(
 
 def test_who_would_die_of_the_signal_does_not_get_it(path: Path, bare: tree.Process) -> None:
     # It says that it is armed; or its pid was another's before.
-    text = recorded(path, look(bare), Sources(armed=(bare.pid,)))
+    text = recorded(path, look(bare), armed=(bare.pid,))
 
     assert "faulthandler" not in text
     assert alive(bare.pid)
 
 
 def test_only_what_is_ours_gets_the_signal(path: Path, python: tree.Process) -> None:
-    text = recorded(path, look(), Sources(armed=(python.pid,)))
+    text = recorded(path, look(), armed=(python.pid,))
 
     assert "faulthandler" not in text
 
@@ -131,7 +153,7 @@ def test_py_spy_comes_before_the_signal_and_is_redacted(
 ) -> None:
     program = spy(tmp_path, 'echo "hush frames of $3"')
 
-    text = recorded(path, look(python), Sources(spy=program, armed=(python.pid,)))
+    text = recorded(path, look(python), spy=program, armed=(python.pid,))
 
     assert f"  [redacted] frames of {python.pid}\n" in text
     assert text.index("[redacted] frames") < text.index("in waits_here")
@@ -154,7 +176,7 @@ def test_a_py_spy_that_fails_says_why(
 ) -> None:
     monkeypatch.setattr(stacks, "_DUMP_S", 0.2)
 
-    text = recorded(path, look(bare), Sources(spy=spy(tmp_path, script)))
+    text = recorded(path, look(bare), spy=spy(tmp_path, script))
 
     assert said in text
 
@@ -164,16 +186,16 @@ def test_a_cancelled_job_has_no_time_for_py_spy(
 ) -> None:
     program = spy(tmp_path, "touch spied; exec sleep 1000")
 
-    text = recorded(path, look(bare, quick=True), Sources(spy=program))
+    text = recorded(path, look(bare, quick=True), spy=program)
 
     assert f"pid {bare.pid} " in text
     assert "py-spy" not in text
 
 
 def test_enough_is_enough(path: Path, python: tree.Process, tmp_path: Path) -> None:
-    sources = Sources(spy=spy(tmp_path, "exec sleep 1000"), armed=(python.pid,))
+    program = spy(tmp_path, "exec sleep 1000")
 
-    text = recorded(path, look(python, enough=True), sources)
+    text = recorded(path, look(python, enough=True), spy=program, armed=(python.pid,))
 
     assert text.startswith("# ")
     assert "frames" not in text
@@ -189,7 +211,7 @@ def test_what_the_tests_put_there_is_not_followed(
         path.symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(OSError, match=r"No such device|symbolic links"):
-        stacks.record(path, look(bare), Sources(), str)
+        stacks.record(path.parent.parent, look(bare), None, str)
     assert not (tmp_path / "elsewhere").exists()
 
 

@@ -22,6 +22,8 @@ _MOUNTS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
 _LIMITS = ("cpu.max", "memory.max", "memory.high", "memory.swap.max", "pids.max", "cpuset.cpus")
 _DEPTH = 8
 _FREEZE_S = 0.2
+_OLD_S = 24 * 3600
+_OLD = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +58,20 @@ class Group:
         with contextlib.suppress(OSError):
             (self.path / "cgroup.kill").write_text("1", encoding="ascii")
 
-    def remove(self) -> bool:
-        """Take it away, with those in it; False when something lives there still."""
+    def remove(self, patience_s: float = 0.0) -> bool:
+        """
+        Take it away, with those in it; False when something lives there still.
+
+        What was killed may take a moment to go: `patience_s`.
+        """
+        end = time.monotonic() + patience_s
+        while not self._remove():
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def _remove(self) -> bool:
         try:
             for folder in reversed(_folders(self.path, _DEPTH)):
                 folder.rmdir()
@@ -71,6 +85,7 @@ def make(bundle: Path) -> Group | None:
     parent = _parent()
     if parent is None or any(_limited(parent / name) for name in _LIMITS):
         return None
+    _tidy(parent)
     path = parent / _name(bundle)
     try:
         path.mkdir()
@@ -94,6 +109,16 @@ def left_by(bundle: Path) -> Group | None:
     parent = _parent()
     path = parent / _name(bundle) if parent else None
     return Group(path=path) if path and path.is_dir() else None
+
+
+def _tidy(parent: Path) -> None:
+    """Take away the empty groups of runs whose Telltale was killed long ago."""
+    before = time.time() - _OLD_S
+    with contextlib.suppress(OSError):
+        for path in sorted(parent.glob(f"{_PREFIX}*"))[:_OLD]:
+            if path.stat().st_mtime < before:
+                # The kernel refuses while anything lives there.
+                path.rmdir()
 
 
 def _name(bundle: Path) -> str:

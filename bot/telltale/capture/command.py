@@ -15,6 +15,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
@@ -58,6 +59,8 @@ class Start:
     """Programs that watch the command; no part of it."""
     redactor: Redactor = field(default_factory=lambda: Redactor({}))
     """Keeps secrets out of the logs; the live output stays as it came."""
+    further: Callable[[], AbstractSet[int]] = frozenset
+    """Processes that are asked to end with the command although they may have left its session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +259,7 @@ class _Supervisor:
         )
         for number, seconds in self._start.grace.steps(asked):
             seen = self._signals.times
-            ending.ask(self._family, number)
+            ending.ask(self._family, number, self._start.further())
             # Being asked once more means that there is no time left.
             self._until(functools.partial(self._ended_or_asked_since, seen), seconds)
             if self._family.ended or self._signals.times > seen:

@@ -12,6 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from telltale.capture import tree
@@ -46,15 +47,17 @@ class Grace:
         return ((signal.SIGINT, self.interrupt_s), (signal.SIGTERM, self.terminate_s))
 
 
-def ask(family: Family, number: int) -> None:
+def ask(family: Family, number: int, further: AbstractSet[int] = frozenset()) -> None:
     """
     Send a signal to the command as a terminal's Ctrl-C would: to its whole group.
 
     Not to the command alone: a shell would wait for what it runs, which
     knows nothing, and the workers of pytest-xdist keep their controller
-    waiting for six seconds.
+    waiting for six seconds. Those of `further` that live get it as well,
+    whatever their session.
     """
-    members = [each for each in family.living() if each.session == family.main]
+    living = family.living()
+    members = [each for each in living if each.session == family.main or each.pid in further]
     if not members:
         _kill_group(family.main, number)
     # timeout(1) passes signals on, so that the tests would get them twice and give up tidying.

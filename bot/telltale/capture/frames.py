@@ -12,8 +12,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from telltale import phases
+from telltale.bundle import LINE_LIMIT
 from telltale.capture import tree
 
+_SESSION = b'{"phase": "session"'
 _POLL_S = 0.01
 _QUIET_S = 0.05
 """A dump is written in many small pieces; after this long without one it is complete."""
@@ -53,6 +56,23 @@ def by_spy(spy: str, pid: int, seconds: float, enough: Callable[[], bool]) -> li
                 return [f"it took longer than {seconds:.1f} s"]
             answer = out if process.returncode == 0 else err
             return answer.decode("utf-8", "replace").splitlines()
+
+
+def armed(tests: Path) -> frozenset[int]:
+    """
+    Return the processes that said, in lines of the probe, that SIGUSR1 makes them tell their stacks.
+
+    Reads no other lines, for a cancelled job has no time.
+    """
+    pids = set()
+    with contextlib.suppress(OSError):
+        descriptor = os.open(tests, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            while raw := file.readline(LINE_LIMIT):
+                line = phases.parse(raw) if raw.startswith(_SESSION) else None
+                if line is not None and line.get("stacks") is True:
+                    pids.add(phases.whole(line, "pid"))
+    return frozenset(pid for pid in pids if pid)
 
 
 def catches(pid: int) -> bool:

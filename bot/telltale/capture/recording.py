@@ -29,6 +29,7 @@ from telltale.capture import (
     host,
     interpreter,
     leaks,
+    lock,
     machine,
     nodeids,
     probing,
@@ -37,6 +38,7 @@ from telltale.capture import (
     summary,
     tidy,
     timefile,
+    unfinished,
 )
 from telltale.capture.beside import Beside
 from telltale.capture.command import Ended, Start, run_command
@@ -51,7 +53,7 @@ from telltale.capture.redact import Redactor
 from telltale.capture.reports import Reports
 from telltale.capture.signals import Signals
 from telltale.capture.source import Checkout
-from telltale.capture.stacks import Look, Sources
+from telltale.capture.stacks import Look
 from telltale.errors import TelltaleError, UsageError
 from telltale.model import (
     BundleKind,
@@ -148,6 +150,7 @@ class Recording:
             github=_github(self._context),
             telltale=__version__,
         )
+        self._lock = self.attempt("that Telltale lives", lambda: lock.hold(self.folder))
         try:
             bundle.write_manifest(self.folder, self.evidence)
         except OSError as error:
@@ -178,6 +181,17 @@ class Recording:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             self.findings.append(f"{what} could not be recorded: {reason[:300]}")
             return None
+
+    def complete_earlier(self) -> None:
+        """Complete the bundles of runs beside this one whose Telltale was killed."""
+        done = self.attempt(
+            "earlier runs",
+            lambda: unfinished.complete_all(self.plan.out.absolute(), self._redactor.text),
+        )
+        self.findings += [
+            f"Telltale was killed beside an earlier run, whose bundle was completed: {folder}"
+            for folder in done or ()
+        ]
 
     def describe(self) -> None:
         """Write `env/` before the command runs, so that it is there however the run ends."""
@@ -243,6 +257,8 @@ class Recording:
             hang_after_s=self.plan.hang_after_s,
             beside=self._beside(),
             redactor=self._redactor,
+            # A test may have taken pytest out of the command's session.
+            further=lambda: frames.armed(self.folder / bundle.TESTS),
         )
         return self.attempt(
             "the run", lambda: run_command(start, signals, look=self._look)
@@ -276,6 +292,8 @@ class Recording:
     def measure(self, ended: Ended) -> None:
         """Write what the run itself leaves: its status, its figures and the host afterwards."""
         self.findings += ended.findings
+        if self._lock is not None:
+            self._lock.make_room()
         self._sweep()
         self._write("artifacts/exit_code.txt", lambda: f"{ended.exit_code}\n")
         if ended.resources.wall_s is not None:
@@ -367,6 +385,9 @@ class Recording:
         text = summary.render(self.evidence, tests or (), profiled)
         self._write("analysis/summary.md", lambda: text)
         bundle.write_manifest(self.folder, self.evidence)
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
         return text
 
     def _missing(self, required: Guards) -> tuple[str, ...]:
@@ -447,12 +468,10 @@ class Recording:
     def _look(self, look: Look) -> None:
         """See where everything stands before it is told to end."""
         python = self._python.path if self._python else None
-        sources = Sources(spy=frames.find_spy(self._environ.get("PATH"), python))
+        spy = frames.find_spy(self._environ.get("PATH"), python)
         self.attempt(
             "where everything stood",
-            lambda: stacks.record(
-                self.folder / "artifacts/stacks.txt", look, sources, self._redactor.text
-            ),
+            lambda: stacks.record(self.folder, look, spy, self._redactor.text),
         )
 
     def _sweep(self) -> None:

@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from telltale.capture import frames, tree
+from telltale.bundle import TESTS
+from telltale.capture import events, frames, tree
 from telltale.capture.words import many
 
+FILE = "artifacts/stacks.txt"
 _DUMP_S = 5.0
 _ALL_DUMPS_S = 15.0
 _SIGNAL_S = 1.0
@@ -29,7 +31,8 @@ _QUICK_S = 1.0
 """For all signals when a cancelled job has 7.5 s left."""
 _PROCESSES = 1000
 _THREADS = 64
-_SOURCE = re.compile(r"^State:\s*(\S)", re.MULTILINE)
+_RUNNING = 100
+_STATE = re.compile(r"^State:\s*(\S)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,29 +51,22 @@ class Look:
     """Whether there is no time left at all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """What helps to look."""
-
-    spy: str | None = None
-    """py-spy's path."""
-    armed: Collection[int] = ()
-    """Processes that said that SIGUSR1 makes them append their stacks to the same file."""
-    running: Sequence[str] = ()
-    """One line for each test that is running."""
-
-
-def record(path: Path, look: Look, sources: Sources, redact: Callable[[str], str]) -> None:
+def record(folder: Path, look: Look, spy: str | None, redact: Callable[[str], str]) -> None:
     """
-    Append what can be seen to the file; takes at most about 30 s, and about 1 s when quick.
+    Append what can be seen to the file of a bundle; `spy` is py-spy, where there is one.
 
-    Raises `OSError` when the file cannot be written.
+    Takes at most about 30 s, and about 1 s when quick. Raises `OSError` when
+    the file cannot be written.
     """
+    path = folder / FILE
     # Whatever the tests put there: no link is followed, no pipe is waited for.
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o644)
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-        _put(file, _head(look, sources))
+        _put(file, _head(look))
+        if not look.quick:
+            _put(file, _running(folder))
+        _put(file, [f"# {many(len(look.processes), 'process', 'processes')}:"])
         for process in look.processes[:_PROCESSES]:
             if look.enough():
                 return
@@ -78,8 +74,8 @@ def record(path: Path, look: Look, sources: Sources, redact: Callable[[str], str
         if len(look.processes) > _PROCESSES:
             _put(file, ["", f"... and {len(look.processes) - _PROCESSES} more processes"])
         if not look.quick:
-            _spy(file, look, sources.spy, redact)
-        _signal(file, path, look, sources.armed)
+            _spy(file, look, spy, redact)
+        _signal(file, path, look, frames.armed(folder / TESTS))
 
 
 def _put(file: TextIO, lines: Iterator[str] | Sequence[str]) -> None:
@@ -87,12 +83,16 @@ def _put(file: TextIO, lines: Iterator[str] | Sequence[str]) -> None:
     file.flush()
 
 
-def _head(look: Look, sources: Sources) -> Iterator[str]:
+def _head(look: Look) -> Iterator[str]:
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     yield f"# {at}, {look.elapsed_s:.1f} s after the start: {look.why}."
-    for line in sources.running:
-        yield f"# Running: {line}"
-    yield f"# {many(len(look.processes), 'process', 'processes')}, before any signal was sent:"
+
+
+def _running(folder: Path) -> Iterator[str]:
+    now = time.time()
+    for test in events.read(folder).running[:_RUNNING]:
+        since = max(0.0, now - test.since)
+        yield f"# Running: {test.nodeid} on {test.worker} for {since:.1f} s, now in its {test.phase}"
 
 
 def _process(process: tree.Process, redact: Callable[[str], str]) -> Iterator[str]:
@@ -107,7 +107,7 @@ def _process(process: tree.Process, redact: Callable[[str], str]) -> Iterator[st
     for thread in threads[:_THREADS]:
         place = f"task/{thread}"
         name = tree.detail(process.pid, f"{place}/comm")
-        state = _SOURCE.search(tree.detail(process.pid, f"{place}/status"))
+        state = _STATE.search(tree.detail(process.pid, f"{place}/status"))
         waits = tree.detail(process.pid, f"{place}/wchan")
         yield (
             f"  thread {thread}  {name}  state {state[1] if state else '?'}"

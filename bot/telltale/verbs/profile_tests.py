@@ -42,6 +42,7 @@ def run(invocation: Invocation) -> int:
         recording = Recording(plan, datetime.now(timezone.utc))
         recording.attempt("the step's outputs", lambda: announce(recording, invocation))
         recording.describe()
+        recording.complete_earlier()
         for reason in recording.require(required):
             message = f"INVALID: this run will be no measurement: {reason}"
             say(gha.warning_line(message, invocation.environ))
@@ -159,7 +160,12 @@ def conclude(
     recording.disagreements += told.disagreements
     recording.disagreements += failures.disagreements(results, ended, told.events)
     if results is not None:
-        bundle.write_tests(recording.folder, results, source="junit", damage=told.events.damage)
+        recording.attempt(
+            "the tests' results",
+            lambda: bundle.write_tests(
+                recording.folder, results, source="junit", damage=told.events.damage
+            ),
+        )
     log = recording.folder / "logs/output.log"
     named = recording.attempt(
         "the failures' names", lambda: failures.name_all(results or (), ended, log)
