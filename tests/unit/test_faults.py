@@ -8,6 +8,7 @@ supervisor's loop, and dies with Telltale alone.
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -21,7 +22,7 @@ import pytest
 from telltale import bundle
 from telltale.capture import tree
 from telltale.model import Evidence, Outcome, TestCounts
-from tests.support import ROOT, assert_valid_bundle, wait_until_gone
+from tests.support import ROOT, alive, assert_valid_bundle, wait_until_gone
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="the process tree is read from /proc"
@@ -146,6 +147,19 @@ def test_a_test_that_ends_its_process(
     assert done.evidence.tests == TestCounts(total=2, passed=1, interrupted=1)
     assert [each.nodeid for each in done.evidence.running] == ["test_it.py::test_fault"]
     assert len(done.evidence.disagreements) == (status == 0)
+
+
+def test_a_worker_of_xdist_is_killed(profile: Profile, project: Path) -> None:
+    write(project, "os.kill(os.getpid(), 9)")
+
+    done = profile("--", *PYTEST, "-p", "xdist", "-n2")
+
+    # xdist starts another worker and goes on.
+    assert (done.status, done.evidence.outcome) == (1, Outcome.FAILED)
+    assert done.evidence.tests is not None
+    assert (done.evidence.tests.total, done.evidence.tests.passed) == (3, 2)
+    (failure,) = done.evidence.failures
+    assert failure.nodeid == "test_it.py::test_fault"
 
 
 # Tests that change their process: it ends as it would alone
@@ -347,6 +361,31 @@ def test_a_bundle_that_the_tests_destroy(what: str, profile: Profile, project: P
 
 
 # Telltale
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_is_cancelled_while_a_test_hangs(number: signal.Signals, project: Path) -> None:
+    os.mkfifo(project / "pid")
+    write(project, "open('pid', 'w').write(str(os.getpid()))\ntime.sleep(1000)")
+    with subprocess.Popen(
+        [*TELLTALE, "--", *PYTEST],
+        cwd=project,
+        env=ENV,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509  # no other thread is there
+    ) as process:
+        pid = int((project / "pid").read_text("ascii"))
+        process.send_signal(number)
+        assert process.wait() == 128 + number
+
+    (folder,) = bundle.find([project / "out"])
+    assert assert_valid_bundle(folder).outcome is Outcome.INTERRUPTED
+    _, _, told = (
+        (folder / "artifacts/stacks.txt").read_text("utf-8").partition("by its own faulthandler")
+    )
+    assert " in test_fault\n" in told
+    assert not alive(pid)
 
 
 def test_telltale_is_killed_beside_pytest(project: Path) -> None:
