@@ -284,6 +284,7 @@ SCRIPT = """python  4711:
 
 python  4711:
 \t               0 [unknown] ([unknown])
+\t            7f12 [unknown] ([unknown])
 \t          1130a7 operator new(unsigned long)+0x1 (/opt/lib/libstdc++.so.6)
 """
 

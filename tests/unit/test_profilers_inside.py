@@ -121,6 +121,37 @@ def test_each_worker_of_xdist_leaves_its_own_and_the_controller_none(profile: Pr
     assert any("work" in functions(folder / name) for name in figures)
 
 
+@pytest.mark.usefixtures("profile")
+def test_a_program_may_run_pytest_several_times(tmp_path: Path) -> None:
+    (tmp_path / "runner.py").write_text(
+        "import subprocess, sys, pytest\n"
+        "args = ['-q', '-p', 'no:cacheprovider', 'test_it.py']\n"
+        "assert pytest.main(args) == pytest.main(args) == 1\n"
+        "sys.exit(subprocess.call([sys.executable, '-m', 'pytest', *args]))\n",
+        encoding="ascii",
+    )
+
+    status = cli.main(
+        [
+            "profile-tests",
+            "--out",
+            "out",
+            "--profile",
+            "cprofile",
+            "--",
+            sys.executable,
+            "runner.py",
+        ]
+    )
+
+    (folder,) = (tmp_path / "out/tests").iterdir()
+    (found,) = assert_valid_bundle(folder).profiles
+    figures = [name for name in found.files if name.endswith(".pstats")]
+    assert status == 1
+    assert len(figures) == 3
+    assert all("work" in functions(folder / name) for name in figures)
+
+
 def test_a_path_that_was_given_stays(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     monkeypatch.setenv("EXPECTED_PYTHONPATH", "/somewhere")

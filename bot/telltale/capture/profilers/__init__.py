@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
+from collections.abc import Mapping
 
-from telltale.capture.profilers.cprofile import CProfile
 from telltale.capture.profilers.interface import Profiler
-from telltale.capture.profilers.memray import Memray
-from telltale.capture.profilers.perf import Perf
-from telltale.capture.profilers.pyspy import PySpy
-from telltale.capture.profilers.resources import Resources
-from telltale.capture.profilers.torch import Torch
 from telltale.errors import UsageError
 
 __all__ = ["KNOWN", "choose"]
 
-KNOWN: Mapping[str, Callable[[], Profiler]] = {
-    each.name: each for each in (Resources, PySpy, CProfile, Memray, Torch, Perf)
+KNOWN: Mapping[str, tuple[str, str]] = {
+    "resources": ("resources", "Resources"),
+    "py-spy": ("pyspy", "PySpy"),
+    "cprofile": ("cprofile", "CProfile"),
+    "memray": ("memray", "Memray"),
+    "torch": ("torch", "Torch"),
+    "perf": ("perf", "Perf"),
 }
-"""Every profiler by its name, in the order in which they are shown."""
+"""
+Module and class of every profiler by its name, in the order in which they are shown.
+
+Names, since a run pays for what it imports: most ask for one profiler.
+"""
 
 
 def choose(text: str) -> tuple[Profiler, ...]:
@@ -34,4 +38,10 @@ def choose(text: str) -> tuple[Profiler, ...]:
         if len(set(asked)) > 1:
             raise UsageError("--profile: none stands alone, as in --profile none")
         return ()
-    return tuple(make() for name, make in KNOWN.items() if name in asked)
+    return tuple(_make(name) for name in KNOWN if name in asked)
+
+
+def _make(name: str) -> Profiler:
+    module, kind = KNOWN[name]
+    profiler: Profiler = getattr(importlib.import_module(f"{__name__}.{module}"), kind)()
+    return profiler

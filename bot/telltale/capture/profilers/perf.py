@@ -25,6 +25,7 @@ from telltale.capture.profilers.speedscope import Stacks
 RATE = 99
 """Samples a second: not 100, which would beat in time with the machine's own timers."""
 _PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
+_UNKNOWN = "[unknown] ([unknown])"
 _STARTS = 20
 _SCRIPT_S = 60.0
 _SCRIPT_BYTES = 256 * 1024 * 1024
@@ -141,7 +142,9 @@ def fold(lines: Iterable[str]) -> Stacks:
     Return the stacks of `perf script`, outermost frame first.
 
     A sample is a line of process and pid, a line for each frame, innermost
-    first, as `7f0012 symbol+0x1 (library)`, and an empty line.
+    first, as `7f0012 symbol+0x1 (library)`, and an empty line. Code that was
+    compiled without frame pointers gives long runs of nothing: one stands for
+    all.
     """
     stacks: Stacks = Counter()
     process, frames = "", list[str]()
@@ -153,7 +156,7 @@ def fold(lines: Iterable[str]) -> Stacks:
             process, frames = "", []
         elif not process:
             process = " ".join(line.replace(":", " ").split())
-        else:
+        elif frames[-1:] != [_UNKNOWN] or _frame(line) != _UNKNOWN:
             frames.append(_frame(line))
     return stacks
 

@@ -283,6 +283,18 @@ def _hide(settings: Mapping[str, Any]) -> None:
         os.environ.pop("PYTHONPATH", None)
 
 
+def _show() -> None:
+    """Undo `_take`: a program may call pytest.main() again, or start another pytest."""
+    if _settings is None:
+        return
+    os.environ[VARIABLE] = json.dumps(_settings)
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if _HERE not in entries:
+        os.environ["PYTHONPATH"] = os.pathsep.join([each for each in entries if each] + [_HERE])
+    if _HERE not in sys.path:
+        sys.path.append(_HERE)
+
+
 _settings = _take()
 _run: _Run | None = None
 _active = False
@@ -315,11 +327,13 @@ class _Hooks:
     def pytest_sessionfinish(self) -> None:
         self._run.end()
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_unconfigure(self) -> None:
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_unconfigure(self) -> Iterator[None]:
         global _run, _active
+        yield
         self._run.end()
         _run, _active = None, False
+        _show()
 
 
 @pytest.hookimpl(trylast=True)
@@ -338,6 +352,9 @@ def _begin(config: Any) -> None:
     sys.path[:] = [each for each in sys.path if each != _HERE]
     if _active:
         return
+    if _settings is not None:
+        os.environ.pop(VARIABLE, None)
+        _hide(_settings)
     given = getattr(config, "workerinput", None)
     if given is not None:
         settings = given.get("telltale_profile")
