@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from telltale.capture import profilers
@@ -223,7 +223,12 @@ def test_a_graph_needs_nothing_from_outside() -> None:
     assert re.findall(r"https?://[^\"]+", svg) == ["http://www.w3.org/2000/svg"]
 
 
-@given(st.dictionaries(st.lists(st.text(), max_size=4).map(tuple), st.integers(1, 10**9)))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.dictionaries(
+        st.lists(st.text(max_size=9), max_size=3).map(tuple), st.integers(1, 10**9), max_size=5
+    )
+)
 def test_any_names_make_an_svg_that_can_be_read(stacks: dict[tuple[str, ...], int]) -> None:
     frames = frames_of(flamegraph.render(stacks, title="\x00<&>"))
 
@@ -258,8 +263,9 @@ def test_no_chart_without_time(samples: list[Sample]) -> None:
     assert timeline.chart(samples) == ()
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6), st.integers(0, 10**6)), max_size=200)
+    st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6), st.integers(0, 10**6)), max_size=20)
 )
 def test_any_samples_make_a_chart(rows: list[tuple[float, float, int]]) -> None:
     samples = [sample(*row) for row in sorted(rows)]
