@@ -126,6 +126,7 @@ def test_dangerous_ones_come_first() -> None:
         ("environment variable CUDA_VISIBLE_DEVICES [within 2 tests]", True),
         ("environment variable NUM_THREADS_FILE", False),
         ("environment variable HOME", False),
+        ("environment variable KMP_INIT_AT_FORK", False),
         ("thread worker", False),
         ("numpy print option precision", False),
     ],
@@ -138,13 +139,15 @@ def test_a_finding_names_the_test_and_what_ran_after_it() -> None:
     order = Events(order={"main": ("t.py::a", "t.py::b", "t.py::c")})
     found = [
         leak("t.py::a", "torch threads", "16", "1"),
-        leak("t.py::b", "torch threads", "1", "4"),
+        leak("t.py::a", "environment variable OMP_NUM_THREADS", "unset", "1"),
+        leak("t.py::b", "thread worker", "absent", "alive"),
     ]
 
     assert leaks.findings(found, order) == (
         (
-            "t.py::a left the torch threads changed, from 16 to 1, and 1 other test too;"
-            " 2 tests ran after it in that process, and what fails or is slow there may pass alone"
+            "t.py::a left changed: torch threads (16 to 1), environment variable OMP_NUM_THREADS"
+            " (unset to 1); 2 tests ran after it in the same process: what fails or is slow there may"
+            " pass alone"
         ),
     )
 
@@ -163,11 +166,18 @@ def test_a_file_is_before_all_tests() -> None:
 
 
 def test_findings_are_few() -> None:
-    found = [leak("a", f"environment variable X{n}_NUM_THREADS", "1", "2") for n in range(9)]
+    found = [leak(f"t{n}", "working directory", "/a", "/b") for n in range(9)]
     sentences = leaks.findings(found, Events())
 
     assert len(sentences) == 6
-    assert sentences[-1].startswith("tests left 4 other settings changed")
+    assert sentences[-1].startswith("4 other tests left such things changed")
+
+
+def test_a_finding_is_short() -> None:
+    found = [leak("t", f"environment variable X{n}_NUM_THREADS", "1", "2") for n in range(9)]
+    (sentence,) = leaks.findings(found, Events())
+
+    assert ", 5 more; tests ran" in sentence
 
 
 def test_lines_that_are_none_are_passed_over(tmp_path: Path) -> None:

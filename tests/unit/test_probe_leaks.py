@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -247,6 +248,7 @@ def run(script: str, text: str = "", python: str = sys.executable) -> str:
         env={"PYTHONPATH": str(FOLDER), "PATH": os.environ["PATH"], "TZ": "UTC"},
         stdout=subprocess.PIPE,
         text=True,
+        timeout=60,
         check=True,
     )
     return done.stdout
@@ -281,3 +283,191 @@ class TestWatch:
 
 ONE_WAY = {"module removed"}
 """Importing a module again is importing a module."""
+
+
+# What it must never do
+
+
+def told(script: str) -> Any:
+    """Run a script that prints JSON."""
+    return json.loads(run("import json, sys, telltale_leaks\n" + textwrap.dedent(script)))
+
+
+def test_a_module_that_only_calls_itself_torch_is_left_alone() -> None:
+    found = told("""
+        import types
+        from unittest import mock
+        asked = []
+        class Lazy(types.ModuleType):
+            def __getattribute__(self, name):
+                asked.append(name)
+                return super().__getattribute__(name)
+        watch = telltale_leaks.Watch()
+        for fake in (mock.MagicMock(), Lazy("torch"), types.ModuleType("torch"), None, 3):
+            for name in ("torch", "torch._C", "numpy._core.umath", "numpy", "logging", "decimal"):
+                sys.modules[name] = fake
+            told = watch.changes(True)
+            calls = fake.mock_calls if type(fake) is mock.MagicMock else []
+            assert not calls, calls
+        print(json.dumps([len(told) > 0, asked]))
+    """)
+    assert found == [True, []]
+
+
+def test_torch_is_asked_through_its_own_functions() -> None:
+    # What stands for torch has functions of C, as torch has; it is loaded by "a test".
+    found = told("""
+        import threading, types
+        watch = telltale_leaks.Watch()
+        torch, core = types.ModuleType("torch"), types.ModuleType("torch._C")
+        torch.__version__ = "2.9"
+        torch.get_num_threads = (16).conjugate
+        core._get_cudnn_benchmark = (True).conjugate
+        core._get_deterministic_algorithms = (0).conjugate
+        torch._GLOBAL_DEVICE_CONTEXT = threading.local()
+        sys.modules["torch"], sys.modules["torch._C"] = torch, core
+        first = watch.changes()
+        torch.get_num_threads = (1).conjugate
+        sys.modules["torch"] = torch
+        watch._always[[type(s).__name__ for s in watch._always].index("_Torch")]._module = None
+        print(json.dumps([first, watch.changes()]))
+    """)
+    # The benchmark flag is off in every torch; how many threads it had is known of none.
+    assert found == [
+        [["torch cudnn.benchmark", "off", "1"]],
+        [["torch threads", "16", "1"]],
+    ]
+
+
+def test_nothing_of_a_test_is_kept_alive() -> None:
+    found = told("""
+        import gc, logging, signal, types, weakref
+        watch = telltale_leaks.Watch()
+        class Thing(types.ModuleType):
+            level = 0
+            def __call__(self, *args): pass
+        def leave():
+            thing = Thing("thing")
+            sys.modules["json.decoder"] = sys.modules["thing"] = thing
+            signal.signal(signal.SIGALRM, thing)
+            sys.meta_path.append(thing)
+            logging.root.handlers.append(thing)
+            sys.excepthook = thing
+            sys.settrace(thing)
+            return weakref.ref(thing)
+        reference = leave()
+        count = len(watch.changes(True))
+        del sys.modules["json.decoder"], sys.modules["thing"]
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        sys.meta_path.pop(), logging.root.handlers.pop(), sys.settrace(None)
+        sys.excepthook = sys.__excepthook__
+        gc.collect()
+        print(json.dumps([count, reference() is None]))
+    """)
+    assert found == [5, True]
+
+
+def test_no_method_of_an_object_is_called() -> None:
+    found = told("""
+        import signal, time
+        called = []
+        class Meta(type):
+            def __getattribute__(cls, name):
+                called.append(name)
+                return super().__getattribute__(name)
+        class Loud(metaclass=Meta):
+            def _say(self, *args): called.append("method"); return NotImplemented
+            __eq__ = __ne__ = __hash__ = __bool__ = __repr__ = __str__ = __len__ = __call__ = _say
+            def __getattribute__(self, name): called.append(name)
+        loud = Loud()
+        watch = telltale_leaks.Watch()
+        called.clear()
+        sys.path.append(loud), sys.meta_path.append(loud)
+        sys.modules["loud"] = sys.modules["string"] = loud
+        import builtins
+        builtins.loud, time.sleep, sys.stdin = loud, loud, loud
+        del called[:]
+        found = [change[0] for change in watch.changes(True)]
+        watch.changes(True)
+        print(json.dumps([found, called]), file=sys.stdout)
+    """)
+    assert found == [
+        [
+            "sys.path entry an object",
+            "sys.stdin",
+            "time.sleep",
+            "builtins.loud",
+        ],
+        [],
+    ]
+
+
+def test_the_value_of_a_variable_is_shown_only_when_it_is_harmless() -> None:
+    found = told("""
+        import os
+        values = {
+            "PLAIN": "1", "LIST": "a,b:c", "FILE": "/tmp/x.txt", "NOTHING": "",
+            "URL": "postgres://u:p@h/db", "LONG": "x" * 61, "HEX": "0123456789abcdef0123",
+            "MIXED": "ghp_16C7e42F292c6912E7710c838347Ae178B4a", "QUERY": "a?b=c",
+            "WORDS": "correcthorsebatterystaple", "NPM_TOKEN": "a", "MyPassword": "b",
+            "LINES": "a\\nb",
+        }
+        watch = telltale_leaks.Watch()
+        os.environ.update(values)
+        print(json.dumps({what.split()[-1]: after for what, _, after in watch.changes()}))
+    """)
+    shown = {name: value for name, value in found.items() if value != "a value not shown"}
+    assert shown == {"PLAIN": "1", "LIST": "a,b:c", "FILE": "/tmp/x.txt", "NOTHING": "empty"}  # noqa: S108
+    assert len(found) == 13
+
+
+def test_what_is_dear_is_looked_at_when_it_is_worth_it() -> None:
+    found = told("""
+        import types
+        watch = telltale_leaks.Watch(share=1e-12)
+        watch.changes()
+        watch.changes(True)
+        sys.modules["json.decoder"] = types.ModuleType("string")
+        quiet = [watch.changes() for _ in range(5)]
+        print(json.dumps([quiet, watch.changes(True)]))
+    """)
+    assert found == [
+        [[]] * 5,
+        [["sys.modules entry json.decoder [within 6 tests]", "module", "module (2)"]],
+    ]
+
+
+def test_a_hint_is_followed_at_once() -> None:
+    found = told("""
+        import threading
+        watch = telltale_leaks.Watch(share=1e-12)
+        watch.changes(True)
+        watch.changes()
+        file = open("/dev/full")
+        end = threading.Event()
+        thread = threading.Thread(target=end.wait, name="w", daemon=True)
+        thread.start()
+        del sys.modules["json.decoder"]
+        found = watch.changes()
+        end.set(), thread.join()
+        print(json.dumps(found))
+    """)
+    assert sorted(what for what, _, _ in found) == [
+        "open file /dev/full",
+        "sys.modules entry json.decoder",
+        "thread w",
+    ]
+
+
+def test_our_own_files_are_no_leak_and_a_closed_folder_is_opened_again() -> None:
+    found = told("""
+        import os
+        watch = telltale_leaks.Watch(own=("/dev/full",))
+        file = open("/dev/full", "w")
+        first = watch.changes(True)
+        os.closerange(90, 200)
+        second = watch.changes(True)
+        other = open("/dev/zero")
+        print(json.dumps([first, second, watch.changes()]))
+    """)
+    assert found == [[], [], [["open file /dev/zero", "absent", "open"]]]

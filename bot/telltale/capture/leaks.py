@@ -18,10 +18,13 @@ from telltale.model import Leak
 
 _NAMED = 5
 """Sentences; the manifest and the summary have the others."""
+_PARTS = 4
+"""Things in one sentence."""
 _WITHIN = re.compile(r" \[within \d+ tests\]\Z")
 _THREADS = re.compile(
-    r"(?:\w+_NUM_THREADS|VECLIB_MAXIMUM_THREADS|GOMAXPROCS|PYTHON_CPU_COUNT|OMP_\w+|KMP_\w+"
-    r"|CUDA_VISIBLE_DEVICES|CUBLAS_WORKSPACE_CONFIG)\Z"
+    r"(?:\w+_NUM_THREADS|VECLIB_MAXIMUM_THREADS|GOMAXPROCS|PYTHON_CPU_COUNT|OMP_(?:DYNAMIC|PLACES)"
+    r"|OMP_PROC_BIND|OMP_THREAD_LIMIT|KMP_(?:AFFINITY|BLOCKTIME)|CUDA_VISIBLE_DEVICES"
+    r"|CUBLAS_WORKSPACE_CONFIG)\Z"
 )
 _VARIABLE = "environment variable "
 _LIBRARY = ("torch ", "numpy errors ", "decimal ")
@@ -65,7 +68,7 @@ def fold(states: Sequence[State]) -> tuple[Leak, ...]:
 
 def findings(leaks: Sequence[Leak], events: Events) -> tuple[str, ...]:
     """
-    Return a sentence for each dangerous thing that tests ran with after another left it changed.
+    Return a sentence for each test that left something dangerous changed for others.
 
     Dangerous is what changes results or speed without a trace: the working
     directory, numeric defaults, numbers of threads.
@@ -73,12 +76,13 @@ def findings(leaks: Sequence[Leak], events: Events) -> tuple[str, ...]:
     after = _followers(events)
     told: dict[str, list[Leak]] = {}
     for leak in leaks:
+        # A file is not in the order: it was imported before all tests.
         if dangerous(leak.what) and after.get(leak.nodeid, 1):
-            told.setdefault(_WITHIN.sub("", leak.what), []).append(leak)
-    sentences = [_sentence(what, found, after) for what, found in told.items()]
+            told.setdefault(leak.nodeid, []).append(leak)
+    sentences = [_sentence(nodeid, found, after) for nodeid, found in told.items()]
     if len(sentences) > _NAMED:
-        rest = many(len(sentences) - _NAMED, "other setting")
-        sentences[_NAMED:] = [f"tests left {rest} changed for the tests after them: see leaks"]
+        rest = many(len(sentences) - _NAMED, "other test")
+        sentences[_NAMED:] = [f"{rest} left such things changed as well: see leaks"]
     return tuple(sentences)
 
 
@@ -89,14 +93,15 @@ def dangerous(what: str) -> bool:
     return what.startswith(("working directory", *_LIBRARY))
 
 
-def _sentence(what: str, found: Sequence[Leak], after: Mapping[str, int]) -> str:
-    first = found[0]
-    others = f", and {many(len(found) - 1, 'other test')} too" if len(found) > 1 else ""
-    count = after.get(first.nodeid)
-    where = f"{many(count, 'test')} ran after it in that process" if count else "tests ran after it"
+def _sentence(nodeid: str, found: Sequence[Leak], after: Mapping[str, int]) -> str:
+    parts = [f"{leak.what} ({leak.before} to {leak.after})" for leak in found[:_PARTS]]
+    if len(found) > _PARTS:
+        parts.append(f"{len(found) - _PARTS} more")
+    count = after.get(nodeid)
+    which = f"{many(count, 'test')} ran after it" if count else "tests ran after it"
     return (
-        f"{first.nodeid} left the {what} changed, from {first.before} to {first.after}{others};"
-        f" {where}, and what fails or is slow there may pass alone"
+        f"{nodeid} left changed: {', '.join(parts)}; {which} in the same process:"
+        " what fails or is slow there may pass alone"
     )
 
 

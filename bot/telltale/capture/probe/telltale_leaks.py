@@ -512,7 +512,9 @@ def _start_method() -> str | None:
     context = module.__dict__.get("_default_context") if type(module) is types.ModuleType else None
     if context is None:
         return None
-    chosen = object.__getattribute__(context, "__dict__").get("_actual_context")
+    state = object.__getattribute__(context, "__dict__")
+    # The first use settles the default: that is no change.
+    chosen = state.get("_actual_context") or state.get("_default_context")
     return None if chosen is None else _class(type(chosen)).rpartition(".")[2]
 
 
@@ -986,7 +988,7 @@ class _Files(_Growing):
         return found
 
     def matters(self, key: Any, value: Any) -> bool:
-        return not value.startswith(_DEVICES) and not (self._own and value.startswith(self._own))
+        return not value.startswith(self._own + _DEVICES)
 
     def what(self, key: Any, value: Any) -> str:
         kind = value.partition(":")[0]
@@ -996,8 +998,9 @@ class _Files(_Growing):
         return "open file %s" % _text(value)
 
 
-# Drivers of accelerators keep their devices open from their first use to the end.
-_DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri", "/dev/accel", "/proc/driver")
+# Drivers of accelerators keep their devices open from their first use to the end, and
+# multiprocessing the memory that it shares.
+_DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri", "/dev/accel", "/proc/driver", "/dev/shm/pym-")  # noqa: S108
 
 
 class _Temporary(_Growing):
