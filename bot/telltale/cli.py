@@ -67,6 +67,12 @@ PROFILE_TESTS = (
         default="true",
         flag=True,
     ),
+    Option(
+        name="leaks",
+        help="Name the tests that left something of their process changed; needs the probe.",
+        default="true",
+        flag=True,
+    ),
     TIMEOUT,
     HANG_AFTER,
     Option(

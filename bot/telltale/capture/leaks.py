@@ -4,7 +4,7 @@ State leaks: what tests left changed and nobody put back, the worst first.
 The probe tells of every test what it changed. A fixture of a wider scope
 changes something in the test that asks for it first and puts it back in the
 last: that is no leak, so a change is dropped when a later test of the same
-worker took it back.
+worker took it back. Pure.
 """
 
 from __future__ import annotations

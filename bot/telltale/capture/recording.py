@@ -90,6 +90,8 @@ class Plan:
     hang_after_s: float | None
     probe: bool = False
     """Load the probe into the pytest that the command runs."""
+    leaks: bool = True
+    """Let the probe look at what each test left changed."""
     environ: Mapping[str, str]
     """Our own environment."""
     profilers: tuple[Profiler, ...] = ()
@@ -269,7 +271,10 @@ class Recording:
             return environ
         plan, folder = self.plan, self.folder
         return (
-            self.attempt("the probe", lambda: probing.environ(environ, plan.argv, folder))
+            self.attempt(
+                "the probe",
+                lambda: probing.environ(environ, plan.argv, folder, leaks=plan.leaks),
+            )
             or environ
         )
 

@@ -94,6 +94,7 @@ def read_plan(invocation: Invocation) -> Plan:
         hang_after_s=invocation.seconds("hang-after"),
         profilers=profilers.choose(invocation.text("profile")),
         probe=invocation.flag("probe"),
+        leaks=invocation.flag("leaks"),
         environ=invocation.environ,
         image=invocation.text("image"),
         masks=invocation.lines("mask"),
