@@ -10,6 +10,7 @@ before the next is begun.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import time
@@ -28,7 +29,7 @@ _ALL_DUMPS_S = 15.0
 _SIGNAL_S = 1.0
 _ALL_SIGNALS_S = 15.0
 _QUICK_S = 1.0
-"""For all signals when a cancelled job has 7.5 s left."""
+"""For the processes, and for all signals, when a cancelled job has 7.5 s left."""
 _PROCESSES = 1000
 _THREADS = 64
 _RUNNING = 100
@@ -67,9 +68,10 @@ def record(folder: Path, look: Look, spy: str | None, redact: Callable[[str], st
         if not look.quick:
             _put(file, _running(folder))
         _put(file, [f"# {many(len(look.processes), 'process', 'processes')}:"])
+        end = time.monotonic() + (_QUICK_S if look.quick else math.inf)
         for process in look.processes[:_PROCESSES]:
-            if look.enough():
-                return
+            if look.enough() or time.monotonic() > end:
+                break
             _put(file, _process(process, redact))
         if len(look.processes) > _PROCESSES:
             _put(file, ["", f"... and {len(look.processes) - _PROCESSES} more processes"])

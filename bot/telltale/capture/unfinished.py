@@ -63,24 +63,25 @@ def complete_all(out: Path, redact: Callable[[str], str]) -> list[Path]:
 
 def _locked(out: Path) -> Iterator[Path]:
     """Yield the bundles that a run holds or held when it died, the newest of each series first."""
-    waiting = deque([(out, 0)])
+    # Texts, not paths: there may be thousands, and the tests wait.
+    waiting = deque([(str(out), 0)])
     for _ in range(_FOLDERS):
         if not waiting:
             return
         folder, depth = waiting.popleft()
-        if os.path.lexists(folder / bundle.RUNNING):
-            yield folder
-        elif depth < _DEPTH and not (folder / bundle.MANIFEST).exists():
+        if os.path.lexists(f"{folder}/{bundle.RUNNING}"):
+            yield Path(folder)
+        elif depth < _DEPTH and not os.path.lexists(f"{folder}/{bundle.MANIFEST}"):
             waiting.extend((inner, depth + 1) for inner in _inner(folder))
 
 
-def _inner(folder: Path) -> list[Path]:
+def _inner(folder: str) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            names = [each.name for each in entries if each.is_dir(follow_symlinks=False)]
+            found = [each.path for each in entries if each.is_dir(follow_symlinks=False)]
     except OSError:
         return []
-    return [folder / name for name in sorted(names, reverse=True)]
+    return sorted(found, reverse=True)
 
 
 def _complete(folder: Path, redact: Callable[[str], str]) -> bool:
