@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from telltale.capture import tokens
 from telltale.capture.redact import HIDDEN, Redactor, secret_name
 
 # Put together here, so that no scanner takes this file for a leak.
@@ -87,6 +91,22 @@ def test_a_secret_of_the_environment_is_hidden_under_any_name() -> None:
     assert redactor.value("HARMLESS", "a-correct-horse") == f"a-{HIDDEN}"
 
 
+def test_what_would_take_ordinary_words_out_of_a_log_is_hidden_under_its_name_alone() -> None:
+    redactor = Redactor({"PGPASSWORD": "postgres", "KEY_FILE": "/home/alice/key.pem"})
+
+    text = "postgres reads /home/alice/key.pem"
+    assert redactor.text(text) == text
+    assert redactor.value("PGPASSWORD", "postgres") == HIDDEN
+
+
+def test_what_pytest_shortens_is_hidden_as_well() -> None:
+    redactor = Redactor({"A_TOKEN": "correct-horse-battery"})
+    short = TOKENS["github-classic"][:12]
+
+    assert redactor.text("E  assert 'correct-ho...tery' ...") == f"E  assert '{HIDDEN}...tery' ..."
+    assert redactor.text(f"FAILED - got {short}...\n....") == f"FAILED - got {HIDDEN}...\n...."
+
+
 def test_of_two_secrets_one_inside_the_other_nothing_is_left() -> None:
     redactor = Redactor({"A_TOKEN": "12345678", "B_TOKEN": "1234567890"})
 
@@ -156,3 +176,69 @@ def test_redacting_twice_is_redacting_once(text: str) -> None:
     redactor = Redactor({"A_TOKEN": "12345678"}, homes=["/root"], hosts=["gpu-17"])
 
     assert redactor.text(redactor.text(text)) == redactor.text(text)
+
+
+# Hostile texts: what is printed may be made to cost time
+
+
+def bounded(pattern: object) -> bool:
+    """Whether nothing in a parsed pattern repeats without a bound, nor inside another repetition."""
+
+    def repeats(items: object) -> Iterator[tuple[int, object]]:
+        for operator, argument in items:  # type: ignore[attr-defined]
+            if str(operator) in {"MAX_REPEAT", "MIN_REPEAT"}:
+                yield argument[1], argument[2]
+                continue
+            for part in argument if isinstance(argument, (list, tuple)) else ():
+                for inner in part if isinstance(part, list) else [part]:
+                    if type(inner).__name__ == "SubPattern":
+                        yield from repeats(inner)
+
+    def depth(items: object) -> int:
+        """Return the product of nested bounds."""
+        return max((int(most) * depth(inner) for most, inner in repeats(items)), default=1)
+
+    return depth(pattern) <= 20_000
+
+
+def parsed(pattern: re.Pattern[bytes]) -> object:
+    try:
+        from re import _parser as parser  # type: ignore[attr-defined]  # noqa: PLC0415  # 3.11
+    except ImportError:
+        import sre_parse as parser  # noqa: PLC0415
+    return parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE)
+
+
+PATTERNS = {name: value for name, value in vars(tokens).items() if isinstance(value, re.Pattern)}
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_no_pattern_repeats_without_a_bound(name: str) -> None:
+    assert bounded(parsed(PATTERNS[name]))
+
+
+def test_the_measure_itself_knows_the_difference() -> None:
+    assert bounded(parsed(re.compile(rb"a{1,4096}b{2}(?:c|[de]{0,9})")))
+    assert not bounded(parsed(re.compile(rb"a+")))
+    assert not bounded(parsed(re.compile(rb"(?:a{1,400}b){0,400}")))
+    assert not bounded(parsed(re.compile(rb"x|(y(?=z*))")))
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("password=", "token==", "key=(", "'", '\\"', "://", "eyJ", "sk-", "SG.", "curl -u "),
+        *(
+            "-----BEGIN RSA PRIVATE KEY-----\n",
+            "Cookie: a=",
+            "hunter2...",
+            "mysql -",
+            "a...",
+            "--a-",
+        ),
+    ],
+)
+def test_a_hostile_text_comes_to_its_end(unit: str) -> None:
+    redactor = Redactor({"A_TOKEN": "hunter2hunter2"}, homes=["/home/a"], hosts=["h-1"])
+
+    assert redactor.text(unit * (200_000 // len(unit)))

@@ -49,8 +49,9 @@ _ORDINARY = re.compile(r"[a-z]+|[A-Z]?[a-z]+|/(?:[\w.-]+/)*[\w.-]*(?<![=+])")
 """One word (`postgres`), or a path: hidden under its own name alone, or half of a log would go."""
 _LONG_PATH = 200
 _BEGINNING = 6
-_SHORTENED = re.compile(rb"[^\n]{6,120}(?=\.\.\.)")
-"""Text before the dots of something that was too long for a line."""
+_PARTS = re.compile(rb"[=:@/(\[{,]")
+_LONGEST_BEGINNING = 120
+"""Bytes before the dots of something that was too long for a line."""
 
 
 def secret_name(name: str) -> bool:
@@ -77,20 +78,19 @@ class Redactor:
         for value in masks:
             self._add(value, _SHORTEST_MASK)
         self._compile()
-        self._homes = _any_of(
-            (home.rstrip("/").encode() for home in homes if len(home.rstrip("/")) > 1),
-            after=rb"(?![\w.-])",
+        self._home_needles = tuple(
+            home.rstrip("/").encode("utf-8", "surrogateescape")
+            for home in homes
+            if len(home.rstrip("/")) > 1
         )
+        self._homes = _any_of(self._home_needles, after=rb"(?![\w.-])")
         # A host called `build` or `python` would take ordinary words out of commands.
-        self._hosts = _any_of(
-            (
-                host.encode("utf-8", "surrogateescape")
-                for host in hosts
-                if re.search(r"[\d.-]", host) and len(host) >= 4
-            ),
-            before=rb"(?<![\w.-])",
-            after=rb"(?![\w-])",
+        self._host_needles = tuple(
+            host.encode("utf-8", "surrogateescape")
+            for host in hosts
+            if re.search(r"[\d.-]", host) and len(host) >= 4
         )
+        self._hosts = _any_of(self._host_needles, before=rb"(?<![\w.-])", after=rb"(?![\w-])")
 
     def learn(self, value: str) -> None:
         """Hide this value from now on; of endlessly many the first two hundred."""
@@ -166,22 +166,42 @@ class Redactor:
         if self._known and any(needle in data for needle in self._needles):
             data = self._known.sub(HIDDEN.encode(), data)
         if self._beginnings and b"..." in data:
-            data = _SHORTENED.sub(self._hide_beginning, data)
+            data = self._hide_beginnings(data)
         return data
 
-    def _hide_beginning(self, found: re.Match[bytes]) -> bytes:
+    def _hide_beginnings(self, data: bytes) -> bytes:
         """Hide the beginning of a known secret that pytest shortened to fit into a line."""
-        text = found[0]
-        for at in range(len(text) - _BEGINNING + 1):
-            rest = text[at:]
-            if any(value.startswith(rest) for value in self._beginnings.get(rest[:_BEGINNING], ())):
-                return text[:at] + HIDDEN.encode()
-        return text
+        kept: list[bytes] = []
+        done = 0
+        dots = data.find(b"...")
+        while dots >= 0:
+            at = self._beginning(data, max(done, dots - _LONGEST_BEGINNING), dots)
+            if at >= 0:
+                kept += (data[done:at], HIDDEN.encode())
+                done = dots
+            end = dots + 3
+            while data[end : end + 1] == b".":
+                end += 1
+            dots = data.find(b"...", end)
+        kept.append(data[done:])
+        return b"".join(kept)
+
+    def _beginning(self, data: bytes, at: int, dots: int) -> int:
+        """Return where the beginning of a known secret starts that ends at the dots, or -1."""
+        word = max(data.rfind(sign, at, dots) for sign in (b" ", b"\n", b'"', b"'")) + 1
+        for start in (
+            word or at,
+            *(found.end() for found in _PARTS.finditer(data, word or at, dots)),
+        ):
+            values = self._beginnings.get(data[start : start + _BEGINNING])
+            if values and any(value.startswith(data[start:dots]) for value in values):
+                return start
+        return -1
 
     def _hide_names(self, data: bytes) -> bytes:
-        if self._homes:
+        if self._homes and any(home in data for home in self._home_needles):
             data = self._homes.sub(b"~", data)
-        if self._hosts:
+        if self._hosts and any(host in data for host in self._host_needles):
             data = self._hosts.sub(b"[host]", data)
         return data
 

@@ -96,8 +96,8 @@ _SPACED = re.compile(
     rb"(\"[^\"\n]{1,512}\"|'[^'\n]{1,512}'|[^\s\"'-][^\s\"']{0,512})"
 )
 _ARGUMENT = re.compile(
-    rb"((?:mysql|maria)\w{0,10}[ \t](?:[^\n|;&]{0,200}?[ \t])?-p|sshpass[ \t]{1,4}-p[ \t]{0,4}"
-    rb"|curl[ \t](?:[^\n|;&]{0,200}?[ \t])?(?:-u|--user)[ \t=]{0,4}[^\s:\"']{0,100}:)"
+    rb"((?:mysql|maria)\w{0,10}[ \t](?:[^\n|;&]{0,100}?[ \t])?-p|sshpass[ \t]{1,4}-p[ \t]{0,4}"
+    rb"|curl[ \t](?:[^\n|;&]{0,100}?[ \t])?(?:-u|--user)[ \t=]{0,4}[^\s:\"']{0,100}:)"
     rb"([^\s\"'-][^\s\"']{0,512})"
 )
 _PROGRAMS = (b"curl ", b"mysql", b"maria", b"sshpass")
@@ -131,10 +131,11 @@ _VALUE = re.compile(
         \\"(?:[^"\\\n]|\\[^"\n]){0,4096}\\"
       | "(?:[^"\\\n]|\\[^\n]){0,4096}"
       | \\?'(?:[^'\\\n]|\\[^'\n]){0,4096}\\?'
-      | [^\s,;&|"'<>()\[\]{}\\`][^\s,;&|"'<>\\`]{0,4095}
+      | [^\s,;&|"'<>()\[\]{}\\`][^\s,;&|"'<>\\`]{0,1023}
     )""",
     re.VERBOSE,
 )
+_QUOTED = re.compile(rb"={2,3}[ \t]{0,3}[bfru]{0,2}\\?[\"']")
 _HEADER = re.compile(
     rb"(?P<between>[:=][ \t]{0,3}(?:[bu](?=[\"'])|\\(?=[\"']))?)(?P<value>[\"']?[^\n\"'\\]{4,4096})"
 )
@@ -245,13 +246,16 @@ def _hide_tokens(data: bytes) -> bytes:
     if b":AA" in data:
         data = _TELEGRAM.sub(b":" + _HIDDEN, data)
     words = data.translate(_IN_TOKEN)
+    at = words.find(_RUN)
+    if at < 0:
+        return data
+    dotted = data.translate(_DASH)
     kept: list[bytes] = []
     done = 0
-    at = words.find(_RUN)
     while at >= 0:
         end = words.find(b" ", at)
         end = len(data) if end < 0 else end
-        parts = data[at:end].translate(_DASH).split(b".")
+        parts = dotted[at:end].split(b".")
         if not _HEADS.isdisjoint(map(_head, parts)):
             for part in parts:
                 found = _TOKEN.match(data, at) if at >= done and part[:3] in _HEADS else None
@@ -305,7 +309,9 @@ def _hidden_value(
         if _PLAIN_VALUE.fullmatch(value.strip()) or _PLAIN_WORD.fullmatch(value.strip()):
             return None
         return header["between"] + quote + _HIDDEN, header.end()
-    found = _VALUE.match(data, at)
+    # A comparison with something that has a name is none of an assignment's kind.
+    compared = data.startswith(b"==", at) and not _QUOTED.match(data, at)
+    found = None if compared else _VALUE.match(data, at)
     if found is None:
         return None
     between, value = found["between"], found["value"]
