@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 SHARE = 0.002
 """Of the time of the tests, what each of the dearer looks may cost."""
+TOGETHER = 0.01
+"""The same of all of them, with what it takes to go through them."""
 MOST = 50
 """Changes of one kind that are told of one test."""
 TEXT = 200
@@ -106,6 +108,7 @@ class Watch:
         self._takes = [sensor.take for sensor in self._always]
         self._pictures = [sensor.picture for sensor in self._always]
         hinted = [sensor for sensor in self._later if sensor.exact]
+        self._cost = sum(sensor.cost for sensor in self._later)
         self._hinters = [sensor.hint for sensor in hinted]
         self._hints = [sensor.hinted for sensor in hinted]
 
@@ -129,18 +132,28 @@ class Watch:
                 self._pictures = [sensor.picture for sensor in self._always]
             now = _clock()
             hints = [hint() for hint in self._hinters]
-            if now >= self._due or hints != self._hints or thorough:
+            late = thorough or now >= self._due
+            if late or hints != self._hints:
                 due = [
                     sensor
                     for sensor in self._later
-                    if thorough or now >= sensor.due or sensor.hint() != sensor.hinted
+                    if thorough or (late and now >= sensor.due) or sensor.hint() != sensor.hinted
                 ]
                 self._look(due, found)
                 self._hints = hints
-                self._due = min(sensor.due for sensor in self._later)
+            if late:
+                self._wait(now)
         except Exception:  # noqa: BLE001, S110  # the tests come first
             pass
         return found
+
+    def _wait(self, began: float) -> None:
+        """Set when all are due again, after a look at those that were due."""
+        ended = _clock()
+        # As with each of them: one interruption must not end the watching.
+        self._cost = min(ended - began, 2 * self._cost)
+        soonest = min(sensor.due for sensor in self._later)
+        self._due = max(soonest, ended + self._cost * SHARE / (TOGETHER * self._share))
 
     def _look(self, sensors: list[_Sensor], found: list[Change]) -> None:
         for sensor in sensors:
