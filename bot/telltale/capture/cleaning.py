@@ -36,6 +36,16 @@ _IDENTITIES = frozenset(
 )
 """Keys of values by which things are found again: tokens go, paths and words stay."""
 
+_KEYS = frozenset(
+    """
+    phase pid worker at nodeid n attempt outcome wall_s cpu_s rss_peak_change_bytes message text output
+    source attempts count argv cwd env findings
+    """.split()  # noqa: SIM905
+)
+"""Names that need no look."""
+_WORDS = frozenset({"phase", "outcome", "worker", "source", "from", "method", "python", "pytest"})
+"""Keys of values that are words of ours; thousands of lines have them."""
+
 _T = TypeVar("_T")
 Seen = dict[Path, tuple[int, int]]
 """Size and time of change, in ns, of files that were gone through."""
@@ -143,10 +153,16 @@ def _cleaned_line(line: bytes, redactor: Redactor) -> bytes:
     return json.dumps(_cleaned(document, redactor, "")).encode() + b"\n"
 
 
+def _cleaned_text(value: str, redactor: Redactor, key: str) -> str:
+    if len(value) < 4 or (key in _WORDS and len(value) < 20):
+        return value
+    return redactor.secrets(value) if key in _IDENTITIES else redactor.text(value)
+
+
 def _cleaned(value: Any, redactor: Redactor, key: str) -> Any:
     """Return the value redacted; `key` says what it is."""
     if isinstance(value, str) and not isinstance(value, Enum):
-        return redactor.secrets(value) if key in _IDENTITIES else redactor.text(value)
+        return _cleaned_text(value, redactor, key)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         cleaned = {name: _cleaned(item, redactor, name) for name, item in fields.items()}
@@ -154,7 +170,7 @@ def _cleaned(value: Any, redactor: Redactor, key: str) -> Any:
         return dataclasses.replace(value, **changed) if changed else value
     if isinstance(value, Mapping):
         return {
-            redactor.secrets(str(name)): _cleaned(
+            (name if name in _KEYS else redactor.secrets(str(name))): _cleaned(
                 redactor.value(str(name), item) if isinstance(item, str) and key == "env" else item,
                 redactor,
                 key if key in _IDENTITIES else str(name),

@@ -84,7 +84,7 @@ _HOOK = re.compile(
     rb"|webhook\.office\.com/[^\s\"'<>\\]{1,512}"
 )
 _USERINFO = re.compile(rb"://[^\s/?#\"'<>\\`]{1,512}@")
-_BEARER = re.compile(rb"((?:earer|EARER)[ \t]{1,4})[A-Za-z0-9._~+/=-]{16,4096}")
+_BEARER = re.compile(rb"(earer[ \t]{1,4})[A-Za-z0-9._~+/=-]{16,4096}")
 _BASIC = re.compile(rb"(asic[ \t]{1,4})([A-Za-z0-9+/]{8,4096}={0,2})")
 _NETRC = re.compile(rb"((?:assword|account)[ \t]{1,8})(\S{1,512})(?=[ \t\r]{0,8}$)", re.MULTILINE)
 _LOGIN = re.compile(
@@ -117,6 +117,13 @@ _BOUNDED_NAME = re.compile(
     rb"|(?:(?<![A-Za-z0-9-])|_)KEY))\Z"
 )
 _ENDS = frozenset({name[-3:] for name in _NAMES} | {b"pwd", b"pat", b"dsn", b"ass", b"uth", b"sig"})
+_COMMON_ENDS = frozenset({b"ase", b"ion", b"ing", b"ure", b"ata", b"ial", b"als", b"url"})
+"""Ordinary names end so too (`phase`, `version`): these are looked for in more of their letters."""
+_RARE_ENDS = _ENDS - _COMMON_ENDS
+_LONG_ENDS = (
+    *(b"phrase=", b"rization=", b"nstring=", b"zsignature=", b"keydata=", b"ential=", b"entials="),
+    b"hookurl=",
+)
 _INFIX = re.compile(rb"(?:TOKEN|SECRET|PASSWORD)_[A-Z0-9_]{1,32}\Z")
 _INFIXES = (b"TOKEN_", b"SECRET_", b"PASSWORD_")
 _NAME_SIZE = 64
@@ -228,7 +235,7 @@ def _hide(data: bytes) -> bytes:
         data = _HOOK.sub(_HIDDEN, data)
     if b"@" in data and b"://" in data:
         data = _USERINFO.sub(b"://", data)
-    if b"earer" in data or b"EARER" in data:
+    if b"earer" in data:
         data = _BEARER.sub(rb"\1" + _HIDDEN, data)
     if b"asic " in data:
         data = _BASIC.sub(_hide_basic, data)
@@ -270,9 +277,14 @@ def _hide_tokens(data: bytes) -> bytes:
 
 def _may_name_secret(data: bytes) -> bool:
     """Whether something before an `=` or `:` ends as one of the names does."""
-    names = data.translate(_SQUEEZED, _SQUEEZED_OUT).split(b"=")
+    squeezed = data.translate(_SQUEEZED, _SQUEEZED_OUT)
+    names = squeezed.split(b"=")
     names.pop()
-    return not _ENDS.isdisjoint(map(_end, names)) or any(infix in data for infix in _INFIXES)
+    return (
+        not _RARE_ENDS.isdisjoint(map(_end, names))
+        or any(end in squeezed for end in _LONG_ENDS)
+        or any(infix in data for infix in _INFIXES)
+    )
 
 
 def _hide_named(data: bytes) -> bytes:
