@@ -140,3 +140,9 @@ def test_named_folders_stay_inside_the_checkout() -> None:
     assert found("pytest", "tests/unit/", "../x", "/etc", "tests/a.py", ".").folders == (
         "tests/unit",
     )
+
+
+def test_what_chooses_the_environment_is_kept() -> None:
+    assert found("uv", "run", "--frozen", "pytest", "-q").runner == ("uv", "run", "--frozen")
+    assert found("python", "-m", "pytest").runner == ()
+    assert found(*BASH, "cd a && poetry run pytest").runner == ("poetry", "run")

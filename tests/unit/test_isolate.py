@@ -209,9 +209,31 @@ def test_a_hang_is_that_tests_hang_and_nothing_of_it_is_left(recorded: Path, pro
         assert ran.killed
         assert shown.failure is not None
         assert shown.failure.kind is FailureKind.HANG_OR_DEVICE_TIMEOUT
+        assert not shown.busy
         assert not alive(int(started.read_text(encoding="utf-8")))
         assert not list(sleepers(project))
         started.unlink()
+
+
+def test_a_slow_test_that_is_stopped_while_it_works_is_not_called_a_hang(
+    recorded: Path, project: Path
+) -> None:
+    victim = project / VICTIMS
+    text = victim.read_text(encoding="utf-8")
+    endless = "    while True:\n        pass"
+    victim.write_text(text.replace("    assert True", endless), encoding="utf-8")
+    known = case(recorded, project, "test_sound")
+    timed_out = Failure(
+        nodeid=known.nodeid,
+        kind=FailureKind.TEST_TIMEOUT,
+        signature="v1:0123456789abcdef",
+        message="",
+        text="",
+    )
+    slow = dataclasses.replace(known, failure=timed_out, duration_s={known.nodeid: 905.0})
+    found = run(slow, budget_s=16)
+    assert found.verdict is IsolationVerdict.UNDECIDED, found.sentence
+    assert "still busy after 2 s, and took 905 s in the run: give --budget 7240" in found.sentence
 
 
 def sleepers(project: Path) -> Iterator[int]:

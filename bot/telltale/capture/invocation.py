@@ -65,6 +65,8 @@ _DROPPED = frozenset(
 class PytestCommand:
     """How pytest was started, without what the scaffold decides."""
 
+    runner: tuple[str, ...] = ()
+    """What stood before the interpreter or pytest and chooses its environment, as `uv run`."""
     python_options: tuple[str, ...] = ()
     """Options of the interpreter."""
     options: tuple[str, ...] = ()
@@ -154,6 +156,7 @@ def _assignments(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 
 def _command(argv: Sequence[str], nodeids: Sequence[str]) -> PytestCommand | None:
     words = _after_runner(argv)
+    runner = tuple(argv[: len(argv) - len(words)])
     if not words:
         return None
     program = posixpath.basename(words[0].replace("\\", "/"))
@@ -168,6 +171,7 @@ def _command(argv: Sequence[str], nodeids: Sequence[str]) -> PytestCommand | Non
         return None
     return replace(
         _options(words[1:], nodeids),
+        runner=runner,
         python_options=tuple(python_options),
         cwd_on_path=program not in {"pytest", "py.test", "pytest.exe"},
     )

@@ -96,7 +96,7 @@ def read_case(
         others=others,
         workers=recorded.workers,
         duration_s=recorded.duration_s,
-        python=_python(evidence.command, recorded, cwd, env),
+        python=_python(evidence.command, pytest, cwd, env),
         pytest=pytest,
         cwd=cwd,
         env={
@@ -135,7 +135,7 @@ def _pytest(command: Command, recorded: Recorded, folder: Path) -> PytestCommand
     found = find_pytest(command.argv, recorded.tests[-200:])
     if found is not None:
         return found
-    if recorded.python:
+    if recorded.probed:
         # Started by tox, make or the like: the probe saw pytest all the same.
         return PytestCommand()
     raise IsolateError(
@@ -199,10 +199,11 @@ def _base(
 
 
 def _python(
-    command: Command, recorded: Recorded, cwd: Path, env: Mapping[str, str]
+    command: Command, pytest: PytestCommand, cwd: Path, env: Mapping[str, str]
 ) -> tuple[str, ...]:
-    if recorded.python and os.access(recorded.python, os.X_OK):
-        return (recorded.python,)
+    if pytest.runner:
+        # It makes or finds the environment; what it is called there is python.
+        return (*pytest.runner, "python")
     path = interpreter.find_interpreter(command.argv, cwd, env)
     if not path:
         raise IsolateError("there is no Python in PATH: activate the environment of the tests")

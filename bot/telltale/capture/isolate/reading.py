@@ -35,6 +35,8 @@ class Shown:
     """The failure's first line, or what stood in the way."""
     failure: Failure | None = None
     seconds: float = 0.0
+    busy: bool = False
+    """It was stopped while it worked: nobody knows how it would have ended."""
 
 
 def read(ran: Ran, nodeid: str, wanted: Failure | None) -> Shown:
@@ -71,11 +73,13 @@ def read(ran: Ran, nodeid: str, wanted: Failure | None) -> Shown:
 def _failed(found: Sequence[Failure], wanted: Failure | None, ran: Ran) -> Shown:
     same = next((each for each in found if wanted is None or _same(each, wanted)), None)
     shown = same or found[0]
+    hung = ran.killed and shown.kind is FailureKind.HANG_OR_DEVICE_TIMEOUT and not shown.text
     return Shown(
         result=Result.SAME if same else Result.OTHER,
         said=shown.message,
         failure=shown,
         seconds=ran.seconds,
+        busy=hung and not ran.idle,
     )
 
 

@@ -29,7 +29,8 @@ class Recorded:
     limit_s: float | None = None
     """Of a test that asks for none."""
     seeds: Mapping[str, str] = field(default_factory=dict)
-    python: str = ""
+    probed: bool = False
+    """pytest was seen to run, whatever the command looks like."""
     rootdir: Path | None = None
 
     def around(self, nodeid: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -58,7 +59,7 @@ def read_recorded(folder: Path) -> Recorded:
         leaked=_leaked(told.states),
         limit_s=_positive(session.timeout.get("effective_s")) if session else None,
         seeds=_seeds(session),
-        python=session.python if session else "",
+        probed=session is not None,
         rootdir=Path(session.rootdir) if session and Path(session.rootdir).is_dir() else None,
     )
 

@@ -8,6 +8,7 @@ difference to be no matter of chance (`chances.py`).
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections import Counter
@@ -26,6 +27,8 @@ CONFIRM = 5
 """Runs of either kind before a difference counts: 5 of 5 against 0 of 5 is 0.4 % by chance."""
 BEFORE_SEARCHING = 2
 """Passes alone before a search is begun; it asks again itself, and all is confirmed after it."""
+SLOWED = 3.0
+"""Times longer than it takes to pass: then a test that is still busy counts as hanging."""
 MOST = 20
 """Runs for a rate, and where a difference is real but not in every run."""
 
@@ -67,6 +70,8 @@ class Search:
         self.wanted: Failure | None = case.failure
         self._me = case.nodeid
         self._before = tuple(case.before)
+        self._passed_s = math.inf
+        """The shortest time in which it passed, with its process's start."""
         self._everything = case.files((*case.before, case.nodeid, *case.others))
 
     def run(self) -> Findings:
@@ -361,6 +366,16 @@ class Search:
 
     def _read(self, ran: Ran) -> Shown:
         shown = read(ran, self._me, self.wanted)
+        if shown.result is Result.PASSED:
+            self._passed_s = min(self._passed_s, shown.seconds)
+        took_s = self.case.duration_s.get(self._me, 0.0)
+        hang_s = self.tries.hang_s
+        if shown.busy and hang_s < took_s and SLOWED * self._passed_s > hang_s:
+            # A test that needs fifteen minutes is not hanging after fifteen seconds.
+            raise Stop(
+                f"it was still busy after {hang_s:.0f} s, and took {took_s:.0f} s in the run:"
+                f" give --budget {8 * took_s:.0f} or more"
+            )
         if shown.result is Result.OTHER:
             self.found.other = shown.said
         return shown

@@ -31,6 +31,8 @@ CHILD = Path(__file__).parent / "pytest_side" / "child.py"
 POLL_S = 0.02
 STARTING_S = 60.0
 """For importing and collecting."""
+IDLE = 0.05
+"""CPU time of a process that waits, as a part of the time it waits; it and all it started."""
 SLOWER = 10.0
 """How many times longer than in the run the tests before may take."""
 LOG_BYTES = 64 * 1024
@@ -49,6 +51,8 @@ class Ran:
     """Exit status, negative for a signal."""
     killed: bool
     """We killed it: the last test, or all of them, took too long."""
+    idle: bool
+    """Killed, it had used next to no CPU time since the last test began."""
     log: str
     """The end of its output."""
     seconds: float
@@ -278,14 +282,19 @@ class _Job:
         self._limit_s = STARTING_S + SLOWER * expected_s
         self._hang_s = hang_s
         self._last_began: float | None = None
+        self._cpu_s = 0.0
+        self._idle = False
 
     def late(self) -> bool:
         """Whether the last test, or what comes before it, takes too long."""
         now = time.monotonic()
         if self._last_began is None and _last_began(self.place / "reports.jsonl"):
-            self._last_began = now
+            self._last_began, self._cpu_s = now, _cpu_s(self.pid)
         if self._last_began is not None:
-            return now - self._last_began > self._hang_s
+            lasted_s = now - self._last_began
+            if lasted_s > self._hang_s:
+                self._idle = _cpu_s(self.pid) - self._cpu_s < IDLE * lasted_s
+            return lasted_s > self._hang_s
         return now - self.began > self._limit_s
 
     def kill(self) -> None:
@@ -302,6 +311,7 @@ class _Job:
             events=tuple(_events(self.place / "reports.jsonl")),
             status=self.status,
             killed=self.killed,
+            idle=self.killed and self._idle,
             log=_tail(self.place / "log"),
             seconds=self.ended - self.began,
         )
@@ -404,6 +414,16 @@ def _environ(case: Case, place: Path) -> dict[str, str]:
         "TMPDIR": str(place / "tmp"),
         "COVERAGE_FILE": str(place / ".coverage"),
     }
+
+
+def _cpu_s(pid: int) -> float:
+    """Return what the process and all below it have used."""
+    processes = tree.below(os.getpid())
+    within = {pid}
+    for each in processes:
+        if each.ppid in within:
+            within.add(each.pid)
+    return sum(each.cpu_s for each in processes if each.pid in within)
 
 
 def _ended(process: subprocess.Popen[bytes]) -> bool:
