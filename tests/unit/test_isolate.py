@@ -193,7 +193,7 @@ def test_a_hang_is_that_tests_hang_and_nothing_of_it_is_left(recorded: Path, pro
     )
     tests = (f"{SOURCES}::test_sets_a_variable", known.nodeid)
     for way in ("fresh", "forked"):
-        with Tries(known, budget_s=BUDGET_S, asked=lambda: False, hang_s=0.5) as tries:
+        with Tries(known, budget_s=BUDGET_S, asked=lambda: False, hang_s=2) as tries:
             if way == "fresh":
                 ran = tries.fresh(tests, [SOURCES, VICTIMS])
             else:

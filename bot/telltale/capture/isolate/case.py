@@ -87,7 +87,8 @@ def read_case(
     pytest = _pytest(command or evidence.command, recorded, folder)
     cwd, env, notes = _surroundings(command or evidence.command, pytest, recorded, cwd, environ)
     pytest = _with_addopts(pytest, env, recorded)
-    base = _base(nodeid, cwd, pytest, recorded, evidence)
+    rootdir = (cwd / recorded.rootdir).resolve() if recorded.rootdir else None
+    base = _base(nodeid, cwd, pytest, rootdir, evidence)
     before, others = recorded.around(nodeid)
     return Case(
         nodeid=nodeid,
@@ -107,7 +108,7 @@ def read_case(
         base=base,
         limit_s=pytest.timeout_s or recorded.limit_s,
         leaked=recorded.leaked,
-        rootdir=recorded.rootdir,
+        rootdir=rootdir if rootdir and rootdir.is_dir() else None,
         notes=tuple(notes),
     )
 
@@ -184,10 +185,10 @@ def _surroundings(
 
 
 def _base(
-    nodeid: str, cwd: Path, pytest: PytestCommand, recorded: Recorded, evidence: Evidence
+    nodeid: str, cwd: Path, pytest: PytestCommand, rootdir: Path | None, evidence: Evidence
 ) -> Path:
     file = nodeid.partition("::")[0]
-    roots = [recorded.rootdir] if recorded.rootdir else []
+    roots = [rootdir] if rootdir else []
     for base in (*roots, cwd, *(cwd / folder for folder in pytest.folders), *cwd.parents):
         if (base / file).is_file():
             return base

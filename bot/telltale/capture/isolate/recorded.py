@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,8 @@ class Recorded:
     seeds: Mapping[str, str] = field(default_factory=dict)
     probed: bool = False
     """pytest was seen to run, whatever the command looks like."""
-    rootdir: Path | None = None
+    rootdir: str = ""
+    """pytest's, relative to its working directory; empty when not known."""
 
     def around(self, nodeid: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return what ran before the test on its worker, and all other tests."""
@@ -60,7 +62,10 @@ def read_recorded(folder: Path) -> Recorded:
         limit_s=_positive(session.timeout.get("effective_s")) if session else None,
         seeds=_seeds(session),
         probed=session is not None,
-        rootdir=Path(session.rootdir) if session and Path(session.rootdir).is_dir() else None,
+        # The run may have been elsewhere: another machine, another checkout.
+        rootdir=os.path.relpath(session.rootdir, session.cwd)
+        if session and session.rootdir and session.cwd
+        else "",
     )
 
 
