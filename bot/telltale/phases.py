@@ -257,8 +257,18 @@ class Fold:
                 if (each.nodeid, each.worker) == (nodeid, worker) and not each.over
             )
             return next(found, None) or self._unseen(nodeid, worker, line)
-        execution = self._now.get(whole(line, "pid") or 0)
-        return execution if execution is not None and execution.nodeid == nodeid else None
+        pid, n = whole(line, "pid"), whole(line, "n")
+        execution = self._now.get(pid or 0)
+        if execution is not None and execution.nodeid == nodeid:
+            return execution
+        if not nodeid or not pid or n is None:
+            return None
+        # Its first line was lost: a disk that was full for a moment.
+        at = number(line, "at") or 0.0
+        execution = Execution(nodeid=nodeid, worker=text(line, "worker"), pid=pid, n=n, since=at)
+        self._now[pid] = execution
+        self.executions.append(execution)
+        return execution
 
     def _unseen(self, nodeid: str, worker: str, line: Mapping[str, Any]) -> Execution | None:
         """Return a new execution for a worker that died before it could write a line."""

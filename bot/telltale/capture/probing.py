@@ -202,47 +202,51 @@ def _together(
     said: Events, found: Reports | None
 ) -> tuple[tuple[TestResult, ...], list[str], tuple[str, ...]]:
     """Return the probe's tests and those that only the reports have, findings and contradictions."""
-    results, findings = list(said.results), []
     if found is None or found.results is None:
         return said.results, [], ()
+    pairs, alone, added = _pair(said, found)
+    differ = [
+        f"{mine.nodeid} {mine.outcome.value} here, {theirs.outcome.value} there"
+        for mine, theirs in pairs
+        if _contradict(mine.outcome, theirs.outcome)
+    ]
+    findings = []
+    if alone and pairs:
+        findings.append(
+            f"{many(len(alone), 'test')} that the probe saw end, as {alone[0].nodeid},"
+            f" {'is' if len(alone) == 1 else 'are'} not in the JUnit file"
+        )
+    if added:
+        example = next((f", as {each.nodeid}," for each in added if each.nodeid), "")
+        findings.append(
+            f"{many(len(added), 'test')} of the JUnit files{example} ran outside the probe's"
+            " sight: their CPU time and memory are not known"
+        )
+    return (*said.results, *added), findings, _told_apart(differ)
+
+
+def _pair(
+    said: Events, found: Reports
+) -> tuple[list[tuple[TestResult, TestResult]], list[TestResult], list[TestResult]]:
+    """Return the tests that both have, those that only the probe has, and only the reports."""
     ours: dict[tuple[str, str], list[TestResult]] = defaultdict(list)
     for result in said.results:
         ours[rebuilt.address(result.nodeid)].append(result)
-    prefix = _prefix(said)
-    differ: list[str] = []
-    added: list[TestResult] = []
-    matched = 0
     interrupted = any(each.outcome is TestOutcome.INTERRUPTED for each in said.results)
-    for result, (classname, name) in zip(found.results, found.names, strict=True):
-        if not classname and not name and interrupted:
-            continue  # pytest's JUnit does not know which test it was in; the probe does
-        same = ours.get((classname.removeprefix(prefix), name))
-        if not same:
+    prefix = _prefix(said)
+    pairs, added = [], []
+    for result, (classname, name) in zip(found.results or (), found.names, strict=True):
+        key = classname.removeprefix(prefix), name
+        if ours.get(key):
+            pairs.append((ours[key].pop(0), result))
+        elif key in ours and result.message.startswith("failed on teardown"):
+            pass  # where workers take turns, a failed tear-down is a case of its own
+        elif classname or name or not interrupted:
+            # A nameless case is the test in which pytest was interrupted: the probe names it.
             added.append(result)
-            continue
-        mine = same.pop(0)
-        matched += 1
-        if _contradict(mine.outcome, result.outcome):
-            differ.append(f"{mine.nodeid} {mine.outcome.value} here, {result.outcome.value} there")
-    left = [
-        each
-        for rest in ours.values()
-        for each in rest
-        if each.outcome is not TestOutcome.INTERRUPTED
-    ]
-    if left and matched:
-        findings.append(
-            f"{many(len(left), 'test')} that the probe saw end, as {left[0].nodeid},"
-            f" {'is' if len(left) == 1 else 'are'} not in the JUnit file"
-        )
-    if added:
-        names = sum(1 for each in added if each.nodeid)
-        findings.append(
-            f"{many(len(added), 'test')} of the JUnit files"
-            f"{f', as {added[0].nodeid},' if names else ''} ran outside the probe's sight:"
-            " their CPU time and memory are not known"
-        )
-    return (*results, *added), findings, _told_apart(differ)
+    left = (each for rest in ours.values() for each in rest)
+    alone = [each for each in left if each.outcome is not TestOutcome.INTERRUPTED]
+    return pairs, alone, added
 
 
 def _told_apart(differ: Sequence[str]) -> tuple[str, ...]:

@@ -106,6 +106,11 @@ class _Place:
         if _HERE not in sys.path:
             sys.path.append(_HERE)
 
+    def by_name(self) -> dict[str, str]:
+        """Return the variables that a process needs where plugins are not found by themselves."""
+        options = self._ours.get("PYTEST_ADDOPTS")
+        return {} if options is None else {"PYTEST_ADDOPTS": options, VARIABLE: self._given}
+
 
 def _without_us(name: str, now: str, was: str | None) -> str | None:
     if name == "PYTHONPATH":
@@ -149,6 +154,7 @@ def _take() -> _Place | None:
 
 # At import: conftest files may clear the environment before pytest calls us.
 _place = _take()
+sys.path[:] = [each for each in sys.path if each != _HERE]
 _hidden_values = _secrets(os.environ)
 _active = 0
 """The process whose session is recorded: a pytest in it, or in a fork of it, is part of its tests."""
@@ -312,6 +318,21 @@ class _Base:
 
 class _Controller(_Base):
     """The process that hands tests to xdist's workers: they write, it tells who died."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_setupnodes(self, config: Any, specs: Any) -> None:
+        try:
+            # What xdist gives its workers as sys.path: without us by now.
+            frozen = getattr(sys.modules.get("xdist.plugin"), "_sys_path", None)
+            if not isinstance(frozen, list):
+                return
+            if _HERE not in frozen:
+                frozen.append(_HERE)
+            for spec in specs:
+                if _place is not None and spec.popen:
+                    spec.env.update(_place.by_name())
+        except Exception as error:
+            self.fail("pytest_xdist_setupnodes", error)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -891,7 +912,6 @@ def _begin(config: Any) -> None:
         place = {"folder": _place.folder, "leaks": _place.leaks}
     if _active:
         return
-    # xdist has its copy of the path by now.
     sys.path[:] = [each for each in sys.path if each != _HERE]
     if _place is not None:
         _place.hide()
