@@ -122,7 +122,7 @@ def test_a_contradiction_is_told(log: Log) -> None:
     log.line("session").test("test_a.py::x")
     told = tell(log, reports(("test_a", "x", TestOutcome.FAILED)))
     assert [each.outcome for each in told.results or ()] == [TestOutcome.PASSED]
-    assert told.findings == (
+    assert told.disagreements == (
         (
             "the probe and the JUnit file differ about 1 test: test_a.py::x passed here, failed there;"
             " the probe's word is taken"
