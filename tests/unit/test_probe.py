@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from telltale.capture import events, junit, probing, rebuilt, reports
+from telltale.capture.redact import Redactor
 from telltale.model import TestOutcome
 from tests.unit.pytests import CURRENT, VERSIONS, Project, Ran, environ
 
@@ -96,6 +97,7 @@ def test_outcomes_are_those_of_pytests_own_report(
         bundle=ran.folder,
         without=ran.folder,
         roots=(project.folder,),
+        redactor=Redactor({}),
     )
     told = probing.tell(ran.folder, found, {}, ("pytest",))
     assert told.findings == ()
