@@ -290,7 +290,7 @@ def test_lines_of_the_probe_stay_and_totals_follow(log: Log) -> None:
     ]
     assert lines[-1]["source"] == "probe"
     assert (lines[-1]["cpu_s"], lines[-1]["worker"], lines[-1]["attempts"]) == (0.75, "main", 1)
-    assert without_walls(bundle.read_tests(log.folder)) == said.results
+    assert without_walls(bundle.read_tests(log.folder)) == without_walls(said.results)
     assert [path.name for path in (log.folder / "artifacts").iterdir()] == ["tests.jsonl"]
 
 
@@ -303,7 +303,7 @@ def test_damage_at_any_place_is_left_out(where: int, log: Log) -> None:
     said = events.read(log.folder)
     bundle.write_tests(log.folder, said.results, source="junit", damage=said.damage)
     assert events.read(log.folder).damaged == 0
-    assert without_walls(bundle.read_tests(log.folder)) == said.results
+    assert without_walls(bundle.read_tests(log.folder)) == without_walls(said.results)
     assert len(said.results) == 2
 
 
