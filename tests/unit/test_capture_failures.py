@@ -232,10 +232,10 @@ GONE = "the command exited with 0, and pytest never came to its end"
             ),
             [],
         ),
-        (Events(sessions=(a_session(),)), [f"{GONE}: did something call os._exit?"]),
+        (Events(sessions=(a_session(),)), [f"{GONE}: did something call os._exit, or kill it?"]),
         (
             Events(sessions=(a_session(),), running=(in_test(),)),
-            [f"{GONE}, in test_a.py::t: did something call os._exit?"],
+            [f"{GONE}, in test_a.py::t: did something call os._exit, or kill it?"],
         ),
         # Its end may be what cannot be read.
         (Events(sessions=(a_session(),), damaged=1), []),

@@ -85,7 +85,7 @@ def test_a_test_that_ends_the_process_as_if_all_were_well(project: Path) -> None
     (said,) = run.evidence.disagreements
     assert said == (
         "the command exited with 0, and pytest never came to its end, in test_it.py::test_b:"
-        " did something call os._exit?"
+        " did something call os._exit, or kill it?"
     )
 
 

@@ -82,7 +82,7 @@ def _pytest_disagrees(said: Events) -> Iterator[str]:
         where = ", in ".join(each.nodeid for each in said.running if each.pid == begun[0].pid)
         yield (
             f"the command exited with 0, and pytest never came to its end{', in ' * bool(where)}"
-            f"{where}: did something call os._exit?"
+            f"{where}: did something call os._exit, or kill it?"
         )
 
 
