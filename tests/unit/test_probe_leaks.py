@@ -471,3 +471,18 @@ def test_our_own_files_are_no_leak_and_a_closed_folder_is_opened_again() -> None
         print(json.dumps([first, second, watch.changes()]))
     """)
     assert found == [[], [], [["open file /dev/zero", "absent", "open"]]]
+
+
+def test_the_first_use_of_multiprocessing_and_the_clock_of_a_test_are_no_leaks() -> None:
+    found = told("""
+        import signal
+        def handler(*_): pass
+        handler.__module__ = "pytest_timeout"
+        signal.signal(signal.SIGALRM, handler)
+        watch = telltale_leaks.Watch()
+        import multiprocessing
+        multiprocessing.get_start_method()
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        print(json.dumps(watch.changes(True)))
+    """)
+    assert found == []

@@ -8,8 +8,8 @@ address and the name of its type), keeps none of the user's objects alive,
 writes no value that may be a secret, prints nothing and never raises.
 
 What is cheap is looked at after every test. What is not is looked at when a
-cheap hint changed, or when the tests since the last look took so long that
-another look costs at most `SHARE` of them; a change found after several
+cheap hint changed, or when the process used so much CPU time since the last
+look that another one costs at most `SHARE` of it; a change found after several
 tests says within how many it was made.
 
 What is watched, what it costs and what is not watched: docs/state-leaks.md.
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     Getter = tuple[str, Callable[[], Any]]
 
 SHARE = 0.002
-"""Of the time of the tests, what each of the dearer looks may cost."""
+"""Of the CPU time of the tests, what each of the dearer looks may cost."""
 TOGETHER = 0.01
 """The same of all of them, with what it takes to go through them."""
 MOST = 50
@@ -67,7 +67,7 @@ _PLAIN = (int, float, bool, str, bytes, type(None))
 _BUILTIN = types.BuiltinFunctionType
 
 # Bound now: a test may leave any of them replaced.
-_clock = time.perf_counter
+_clock = time.process_time
 _getcwd = os.getcwd
 _stat = os.stat
 _fstat = os.fstat
@@ -417,7 +417,8 @@ class _Values(_Sensor):
         return [
             (what, _value_text(what, old), _value_text(what, new))
             for (what, _), old, new in zip(self._getters, before, after)
-            if old != new
+            # None: the module that has the setting was not loaded.
+            if old != new and (old is not None or what not in _LOADED)
         ]
 
     def _list(self) -> Iterator[Getter]:
@@ -431,6 +432,9 @@ class _Values(_Sensor):
         yield "default socket timeout", _socket_timeout
         yield "multiprocessing start method", _start_method
         yield "asyncio event loop", _event_loop
+
+
+_LOADED = ("multiprocessing start method",)
 
 
 class _Kernel(_Values):
@@ -698,8 +702,11 @@ class _Signals(_Sensor):
         found = []
         for at, number in enumerate(self._numbers):
             if before[at] != after[at]:
-                old, self._labels[at] = self._labels[at], self._now(number)
-                found.append(("handler of " + _signal_name(number), old, self._labels[at]))
+                old, new = self._labels[at], self._now(number)
+                self._labels[at] = new
+                # The clock of pytest-timeout is stopped early when a test fails.
+                if "pytest_timeout." not in old + new:
+                    found.append(("handler of " + _signal_name(number), old, new))
         return found
 
     def _now(self, number: int) -> str:
