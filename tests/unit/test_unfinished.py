@@ -14,6 +14,7 @@ import pytest
 
 from telltale import bundle
 from telltale.capture import cgroup, lock
+from telltale.capture.redact import Redactor
 from telltale.capture.unfinished import complete_all
 from telltale.model import BundleKind, Command, Evidence, Outcome, TestCounts
 from tests.support import ROOT, alive, assert_valid_bundle, wait_until_gone
@@ -82,7 +83,7 @@ def killed(telltale: Telltale, project: Path) -> Callable[[str], Path]:
 
 
 def completed(project: Path) -> list[Path]:
-    return complete_all(project / "out", lambda text: text.replace("1001", "[redacted]"))
+    return complete_all(project / "out", Redactor({}, masks=["1001"]))
 
 
 def test_a_bundle_without_its_telltale_is_completed(
@@ -125,7 +126,9 @@ def test_the_next_run_does_it_and_says_so(
 def test_what_the_tests_had_said_is_counted(killed: Callable[[str], Path], project: Path) -> None:
     about = {"pid": 7, "worker": "gw1", "at": 1.0}
     session = {"phase": "session", **about, "stacks": False}
-    lines = [session, *(line for n in range(2) for line in phases(n, about))][:-1]
+    secret = "ghp" + "_" + "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"
+    said = {"phase": "warning", **about, "text": secret}
+    lines = [session, said, *(line for n in range(2) for line in phases(n, about))][:-1]
     (project / "lines").write_text("".join(json.dumps(line) + "\n" for line in lines), "ascii")
 
     folder = killed("cd out/*/*/artifacts && cat $OLDPWD/lines >>tests.jsonl && cd $OLDPWD")
@@ -140,6 +143,7 @@ def test_what_the_tests_had_said_is_counted(killed: Callable[[str], Path], proje
         "teardown",
     )
     assert running.for_s > 0
+    assert secret not in (folder / "artifacts/tests.jsonl").read_text("utf-8")
     assert 'name="test_1"' in (folder / "artifacts/junit.xml").read_text("utf-8")
 
 

@@ -188,7 +188,7 @@ class Recording:
         """Complete the bundles of runs beside this one whose Telltale was killed."""
         done = self.attempt(
             "earlier runs",
-            lambda: unfinished.complete_all(self.plan.out.absolute(), self._redactor.text),
+            lambda: unfinished.complete_all(self.plan.out.absolute(), self._redactor),
         )
         self.findings += [
             f"Telltale was killed beside an earlier run, whose bundle was completed: {folder}"

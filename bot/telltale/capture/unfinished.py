@@ -11,14 +11,25 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 from telltale import bundle
-from telltale.capture import cgroup, ending, events, failures, lock, rebuilt, summary, tree
+from telltale.capture import (
+    cgroup,
+    cleaning,
+    ending,
+    events,
+    failures,
+    lock,
+    rebuilt,
+    summary,
+    tree,
+)
 from telltale.capture.command import Ended
 from telltale.capture.output import last_bytes
+from telltale.capture.redact import Redactor
 from telltale.capture.reports import JUNIT
 from telltale.errors import BundleError
 from telltale.model import Outcome, Resources, RunningTest
@@ -36,7 +47,7 @@ _UNKNOWN = "not recorded: Telltale was killed before\n"
 _FILLERS = {"artifacts/exit_code.txt": f"{bundle.NO_STATUS}\n", "env/host.json": "{}\n"}
 
 
-def complete_all(out: Path, redact: Callable[[str], str]) -> list[Path]:
+def complete_all(out: Path, redactor: Redactor) -> list[Path]:
     """
     Complete the unfinished bundles below a folder; return those that now are complete.
 
@@ -52,7 +63,7 @@ def complete_all(out: Path, redact: Callable[[str], str]) -> list[Path]:
             continue
         held.make_room()
         try:
-            if _complete(folder, redact):
+            if _complete(folder, redactor):
                 done.append(folder)
         except (BundleError, OSError):
             held.leave()
@@ -84,15 +95,18 @@ def _inner(folder: str) -> list[str]:
     return sorted(found, reverse=True)
 
 
-def _complete(folder: Path, redact: Callable[[str], str]) -> bool:
+def _complete(folder: Path, redactor: Redactor) -> bool:
     """Complete one bundle; False when it only lacked the end of its lock."""
     evidence = bundle.read_manifest(folder)
     left = _kill_leftovers(folder)
     if evidence.outcome is not Outcome.RUNNING:
         return False
     alive_at = _last_sign(folder)
+    # What the probe wrote was to be redacted at the end that never came.
+    removed = [*cleaning.sweep(folder, redactor, {})]
     said = events.read(folder)
-    findings = [*evidence.findings, *(redact(each) for each in _findings(folder, left))]
+    told = (redactor.text(each) for each in _findings(folder, left))
+    findings = [*evidence.findings, *told, *removed]
     results = said.results if said.sessions else None
     if results is not None:
         rebuilt.write(folder / JUNIT, results, said.sessions[0].at)
