@@ -37,7 +37,7 @@ def started(group: Group, script: str) -> subprocess.Popen[bytes]:
 
 
 def test_the_command_is_in_it_from_its_first_moment_with_all_it_starts(group: Group) -> None:
-    with started(group, "cat /proc/self/cgroup; sleep 1000 & read forever") as process:
+    with started(group, "cat /proc/self/cgroup; sleep 1000 & wait") as process:
         assert process.stdout is not None
         lines = iter(process.stdout.readline, b"")
         assert (
