@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -49,6 +50,8 @@ Profile = Callable[..., tuple[int, Evidence, Path]]
 def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
     """Run the verb in a folder of its own; return status, manifest and bundle."""
     monkeypatch.chdir(tmp_path)
+    # py-spy is looked for there and beside the command's Python, which a shell's text hides.
+    monkeypatch.setenv("PATH", f"{PY_SPY.parent}:{os.environ['PATH']}")
     for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
 
@@ -198,16 +201,16 @@ def test_a_program_that_only_looks_like_a_python_is_told(profile: Profile, tmp_p
     # Its file is mapped under a name that says so; py-spy looks closer.
     shutil.copyfile(shutil.which("sleep") or "sleep", tmp_path / "python-like")
     (tmp_path / "python-like").chmod(0o755)
-    script = (
-        "exit 5"
-        if ptrace.refused()
-        else (
-            "./python-like 60 & until grep -q rror out/tests/*/artifacts/profile/py-spy.log;"
-            " do sleep 0.05; done; kill $!; exit 5"
-        )
+    # It lives until py-spy has said something, or for half a minute.
+    log = "out/tests/*/artifacts/profile/py-spy.log"
+    watch = (
+        f"./python-like 60 & for i in $(seq 600); do if grep -q rror {log}; then break; fi;"
+        " sleep 0.05; done; kill $!; exit 5"
     )
 
-    status, evidence, _ = profile("--profile", "py-spy", "--", "sh", "-c", script)
+    status, evidence, _ = profile(
+        "--profile", "py-spy", "--", "sh", "-c", "exit 5" if ptrace.refused() else watch
+    )
 
     (spy,) = evidence.profiles
     assert status == 5
