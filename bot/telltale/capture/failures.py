@@ -15,20 +15,26 @@ from telltale.model import Failure, FailureKind, Outcome, TestOutcome, TestResul
 AT_ITS_LIMIT = "the command was killed at its time limit"
 """As `flaky.naming` knows it, which is not imported before there is something to name."""
 _LOG_LINES = 100
+_LOG_BESIDE_STACKS = 2000
+"""Characters of the log's end, where stacks say more."""
 
 
-def name_all(results: Sequence[TestResult], ended: Ended, log: Path) -> tuple[Failure, ...]:
+def name_all(
+    results: Sequence[TestResult], ended: Ended, log: Path, stuck: str = ""
+) -> tuple[Failure, ...]:
     """
     Return every failure of the run with its signature, at most 500.
 
     When the run itself failed beside or without its tests (a crash, the time
     limit, a failure that no report tells of), one more is made of the end of
     the log: with the interrupted test's nodeid when that is known, else "".
+    `stuck` are the stacks of the test that was running: a hang is named by
+    the frame that waited.
     """
     bad = [result for result in results if result.outcome.bad]
     failures = [_name(result) for result in bad[: FAILURES_LIMIT - 1]]
     if _run_failed(ended, bool(bad)):
-        failures.append(_name_run(results, ended, log))
+        failures.append(_name_run(results, ended, log, stuck))
     return tuple(failures)
 
 
@@ -122,10 +128,13 @@ def _run_failed(ended: Ended, named: bool) -> bool:
     return ended.outcome in {Outcome.FAILED, Outcome.ERROR} and not named
 
 
-def _name_run(results: Sequence[TestResult], ended: Ended, log: Path) -> Failure:
+def _name_run(results: Sequence[TestResult], ended: Ended, log: Path, stuck: str) -> Failure:
     nodeid = next((each.nodeid for each in results if each.outcome is TestOutcome.INTERRUPTED), "")
     tail = last_bytes(log, TEXT_LIMIT).decode("utf-8", "replace")
     text = "\n".join(tail.splitlines()[-_LOG_LINES:])
+    if stuck:
+        # The end of a text is what is kept of a long one, and the stacks are what matters.
+        text = f"The end of the log:\n{clip(text, _LOG_BESIDE_STACKS)}\n\n{stuck}"
     what = _what(ended)
     # A hang is the same one whichever limit found it.
     named_by = AT_ITS_LIMIT if ended.outcome is Outcome.TIMED_OUT else what

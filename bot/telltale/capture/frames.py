@@ -37,7 +37,7 @@ def by_spy(spy: str, pid: int, seconds: float, enough: Callable[[], bool]) -> li
     """Return the lines of `py-spy dump`, or one that says why there are none."""
     try:
         process = subprocess.Popen(
-            [spy, "dump", "--pid", str(pid)],
+            [spy, "dump", "--pid", str(pid), "--full-filenames"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

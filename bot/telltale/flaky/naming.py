@@ -184,6 +184,8 @@ def _dumped(lines: list[str]) -> tuple[str, str] | None:
             return "crash_signal", signal or rename(what)
     if any(_TIMEOUT.match(line) for line in lines):
         return "test_timeout", "Timeout"
+    if lines[:1] == [AT_ITS_LIMIT] and any(_THREAD.match(line) for line in lines):
+        return "hang_or_device_timeout", "interrupted"
     return None
 
 

@@ -9,8 +9,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from telltale import bundle, gha
-from telltale.capture import failures, guards, profilers, reports, shell, summary
+from telltale.capture import failures, guards, profilers, reports, shell, stuck, summary
 from telltale.capture.command import Ended
+from telltale.capture.events import Events
 from telltale.capture.guards import Guards
 from telltale.capture.recording import Plan, Recording
 from telltale.capture.reports import Stamp
@@ -169,7 +170,8 @@ def conclude(
         )
     log = recording.folder / "logs/output.log"
     named = recording.attempt(
-        "the failures' names", lambda: failures.name_all(results or (), ended, log)
+        "the failures' names",
+        lambda: failures.name_all(results or (), ended, log, _stuck(recording, told.events, ended)),
     )
     recording.tell_leaks(told.events)
     recording.finish(tests=results, failures=named or ())
@@ -177,6 +179,14 @@ def conclude(
     if ended.outcome is not Outcome.INTERRUPTED and recording.gather(slow=True):
         recording.finish(tests=results, failures=named or ())
     return results
+
+
+def _stuck(recording: Recording, said: Events, ended: Ended) -> str:
+    """Return the stacks of the test that was running when Telltale ended the run."""
+    if ended.outcome is not Outcome.TIMED_OUT:
+        return ""
+    stacks = (stuck.stacks_of(recording.folder, test.pid) for test in said.running)
+    return next(filter(None, stacks), "")
 
 
 def tell(recording: Recording, ended: Ended, invocation: Invocation) -> None:
