@@ -531,7 +531,7 @@ def test_the_phase_in_which_it_was_killed(phase: str, project: Project) -> None:
 
     (running,) = told.running
     assert (running.nodeid, running.worker, running.phase) == (name, "main", phase)
-    assert running.for_s > 0
+    assert running.for_s >= 0
     assert {each.nodeid: each.outcome.value for each in told.results or ()} == {
         "test_a.py::test_first": "passed",
         name: "interrupted",
@@ -551,8 +551,13 @@ def test_every_stack_is_written_on_a_signal(project: Project) -> None:
     with process:
         wait_for(lambda: any(each.phase == "call" for each in ran.events.running))
         assert ran.events.armed == (process.pid,)
-        process.send_signal(signal.SIGUSR1)
-        wait_for(lambda: b"in test_call" in stacks.read_bytes())
+
+        def written() -> bool:
+            # Its set-up had ended; the test itself may not have begun at the first signal.
+            process.send_signal(signal.SIGUSR1)
+            return b"in test_call" in stacks.read_bytes()
+
+        wait_for(written)
         assert process.poll() is None
         process.kill()
 
