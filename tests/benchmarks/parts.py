@@ -60,7 +60,7 @@ def measure(folder: Path, env: Mapping[str, str], *, quick: bool) -> list[str]:
     return [
         _start(bundles, env, 5 if quick else 25),
         _looks(folder, env, 10 if quick else 50),
-        _output(bundles, env, 100 if quick else 500, 1 if quick else 3),
+        _output(bundles, env, 50 if quick else 500, 1 if quick else 3),
     ]
 
 

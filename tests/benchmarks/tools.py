@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.benchmarks.measure import Command
@@ -63,7 +63,9 @@ class Bench:
             log = ("-p", "pytest_reportlog.plugin", f"--report-log={self.output / 'log.jsonl'}")
             yield "pytest-reportlog 1.0.0", self._plugin((*bare, *log, *suite.arguments))
             base = ("-p", "pytest_monitor.pytest_monitor", f"--db={self.output / 'monitor.db'}")
-            yield "pytest-monitor 1.6.6", self._plugin((*bare, *base, *suite.arguments))
+            monitor = self._plugin((*bare, *base, *suite.arguments))
+            # At its end it asks a module of pytest 9 for what older ones had.
+            yield "pytest-monitor 1.6.6", replace(monitor, may_fail=True)
 
     def _command(self, argv: tuple[str, ...]) -> Command:
         return Command(argv=argv, cwd=self.folder, env=environ())
