@@ -6,6 +6,8 @@ import functools
 import json
 import os
 import select
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from telltale.model import Evidence
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "docs" / "evidence.schema.json"
+PYTHON = shlex.quote(sys.executable)
+"""The Python of the tests, for a shell: the checkout may lie in a folder with a space."""
 
 
 @functools.cache

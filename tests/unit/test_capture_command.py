@@ -22,7 +22,7 @@ from telltale.capture.ending import Grace
 from telltale.capture.signals import Signals
 from telltale.capture.stacks import Look
 from telltale.model import Outcome
-from tests.support import alive
+from tests.support import PYTHON, alive
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="the process tree is read from /proc"
@@ -315,7 +315,7 @@ def test_a_silent_command_is_ended_as_at_its_limit(script: str, last: str, run: 
 
 def test_work_is_no_silence(run: Runs) -> None:
     # Also of processes that nobody waits for.
-    burn = f"{sys.executable} -ISc 'import time\nwhile time.process_time() < 1.2: pass'"
+    burn = f"{PYTHON} -ISc 'import time\nwhile time.process_time() < 1.2: pass'"
 
     done = run(f"trap '' CHLD; {burn} & wait; exit 3", hang_after_s=1)
 
@@ -412,7 +412,7 @@ def test_who_waits_for_the_tests_does_not_keep_the_signal_from_them(
     done = run(
         "bash",
         "-c",
-        wrapper.format(f"{sys.executable} -IS listen.py {os.getpid()}"),
+        wrapper.format(f"{PYTHON} -IS listen.py {os.getpid()}"),
         grace=PATIENT,
     )
 
@@ -468,7 +468,7 @@ def test_what_flees_by_forking_is_caught(own_cgroup: bool, run: Runs, work: Path
         encoding="ascii",
     )
 
-    script = f"{sys.executable} -IS {work}/flee.py & read nothing <pid; exit 0"
+    script = f"{PYTHON} -IS {work}/flee.py & read nothing <pid; exit 0"
 
     done = run(script, own_cgroup=own_cgroup)
 
@@ -680,7 +680,7 @@ def test_it_can_be_interrupted_even_when_we_ignore_that(run: Runs) -> None:
 
 def test_time_is_counted_for_the_whole_tree(run: Runs) -> None:
     burn = "import time\nwhile time.process_time() < 0.2: pass"
-    python_ = f"{sys.executable} -ISc '{burn}'"
+    python_ = f"{PYTHON} -ISc '{burn}'"
 
     # One waited for, one orphan that ends in time, one that must be killed.
     done = run(f"{python_}; (setsid {python_} &); (setsid {python_} &) ", grace=PATIENT)

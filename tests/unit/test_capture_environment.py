@@ -21,6 +21,7 @@ from telltale.capture import environment, host, interpreter, kernel, shell, sour
 from telltale.capture.interpreter import Interpreter
 from telltale.capture.redact import Redactor
 from telltale.model import Host, Resources, Source
+from tests.support import PYTHON
 
 PLAIN = Redactor({})
 INSTALLED = Interpreter(
@@ -192,7 +193,7 @@ def test_the_working_directory_does_not_stand_in_for_the_library(tmp_path: Path)
 
 def test_a_python_that_chatters_or_fails(tmp_path: Path) -> None:
     chatty = tmp_path / "python3"
-    chatty.write_text(f'#!/bin/sh\necho hello\nexec {sys.executable} "$@"\n', "ascii")
+    chatty.write_text(f'#!/bin/sh\necho hello\nexec {PYTHON} "$@"\n', "ascii")
     chatty.chmod(0o755)
     assert interpreter.ask(str(chatty), tmp_path, os.environ).packages
 

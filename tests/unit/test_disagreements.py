@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from telltale.model import Evidence, Outcome
-from tests.support import ROOT, assert_valid_bundle
+from tests.support import PYTHON, ROOT, assert_valid_bundle
 
-PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
+PYTEST = f"{PYTHON} -m pytest -q -p no:cacheprovider"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +92,7 @@ def test_a_test_that_ends_the_process_as_if_all_were_well(project: Path) -> None
 def test_a_report_that_calls_a_failure_a_success(project: Path) -> None:
     lie = "import re; p = open('junit.xml').read()"
     lie += "; p = re.sub('(?s)<failure.*</failure>', '', p); open('junit.xml', 'w').write(p)"
-    run = profile(
-        project, FAILS, f'{PYTEST} --junitxml=junit.xml; {sys.executable} -c "{lie}"; exit 1'
-    )
+    run = profile(project, FAILS, f'{PYTEST} --junitxml=junit.xml; {PYTHON} -c "{lie}"; exit 1')
 
     (said,) = run.evidence.disagreements
     assert said == (

@@ -15,6 +15,7 @@ import pytest
 from telltale.capture import events, junit, probing, rebuilt, reports
 from telltale.capture.redact import Redactor
 from telltale.model import TestOutcome
+from tests.support import PYTHON
 from tests.unit.pytests import CURRENT, VERSIONS, Project, Ran, environ
 
 MATRIX = [(CURRENT, "0"), *((version, "2") for version in VERSIONS)]
@@ -377,7 +378,7 @@ def test_a_pytest_below_one_that_is_switched_off_is_not_told_of(project: Project
 
 def test_each_pytest_of_a_command_is_told_of(project: Project) -> None:
     project.write(test_a="def test_a(): pass\n", test_b="def test_b(): pass\n")
-    pytest_ = f"{sys.executable} -m pytest -q -p no:cacheprovider"
+    pytest_ = f"{PYTHON} -m pytest -q -p no:cacheprovider"
     ran = project.run("sh", "-c", f"{pytest_} test_a.py && {pytest_} test_b.py")
     assert ran.status == 0, ran.out
     assert len(ran.events.sessions) == 2

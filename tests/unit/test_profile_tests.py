@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 from telltale import bundle, cli
 from telltale.model import Evidence, FailureKind, Outcome, TestCounts, TestOutcome
 from tests.support import (
+    PYTHON,
     ROOT,
     alive,
     assert_valid_bundle,
@@ -750,7 +752,7 @@ def test_killing_telltale_leaves_a_bundle_that_says_so_and_no_command(
 
 
 def test_it_works_with_closed_streams(project: Path, tools: Path) -> None:
-    telltale = f"{sys.executable} -IS {ROOT}/bot/run.py profile-tests --out out"
+    telltale = f"{PYTHON} -IS {shlex.quote(str(ROOT))}/bot/run.py profile-tests --out out"
 
     done = subprocess.run(
         ["sh", "-c", f"{telltale} -- sh -c 'echo out; echo err >&2; exit 3' <&- >&- 2>&-"],

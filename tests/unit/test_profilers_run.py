@@ -17,7 +17,7 @@ import pytest
 from telltale import cli
 from telltale.capture.profilers import ptrace, timeline
 from telltale.model import Evidence, Outcome
-from tests.support import assert_valid_bundle
+from tests.support import PYTHON, assert_valid_bundle
 
 PY_SPY = Path(sys.executable).parent / "py-spy"
 BUSY = """
@@ -134,7 +134,7 @@ def test_py_spy_gives_a_speedscope_file_and_a_flame_graph_of_one_recording(
     (tmp_path / "busy.py").write_text(BUSY, encoding="ascii")
     command = [sys.executable, "busy.py"]
     if wrapped:
-        command = ["sh", "-c", f"sleep 0.01; {sys.executable} busy.py; exit 3"]
+        command = ["sh", "-c", f"sleep 0.01; {PYTHON} busy.py; exit 3"]
 
     status, evidence, folder = profile("--profile", "py-spy", "--", *command)
 
