@@ -1,5 +1,5 @@
 """
-Secrets of some fifty kinds, made up anew, and texts that only look like some.
+Secrets of a hundred kinds, made up anew, and texts that only look like some.
 
 They are drawn when the tests run: no scanner takes this file for a leak, and
 no rule can have been written for one of them.
@@ -96,6 +96,41 @@ def _tokens(some: Draw) -> Iterator[Planted]:
         "digital-ocean": "dop" + "_v1_" + some(_HEX, 64),
         "telegram": f"{some(_DIGITS, 10)}:AA" + some(_URL, 33),
         "vault": "hvs" + "." + some(_URL, 90),
+        "gitlab-runner": "glrt" + "-" + some(_URL, 20),
+        "gitlab-registration": "GR1348941" + some(_URL, 20),
+        "azure-entra": some(_ALNUM, 3) + "8Q" + "~" + some(_ALNUM + "_~.-", 34),
+        "azure-shared": some(_ALNUM, 52) + "JQQJ" + "99" + some(_ALNUM, 26),
+        "terraform": some(_ALNUM, 14) + ".atlas" + "v1." + some(_URL, 67),
+        "grafana": "glsa" + "_" + some(_ALNUM, 32) + "_" + some(_HEX, 8),
+        "sentry": "sntryu" + "_" + some(_HEX, 64),
+        "new-relic": "NRAK" + "-" + some(_UPPER, 27),
+        "linear": "lin" + "_api_" + some(_ALNUM, 40),
+        "notion": "ntn" + "_" + some(_ALNUM, 46),
+        "notion-old": "secret" + "_" + some(_ALNUM, 43),
+        "shopify": "shpat" + "_" + some(_HEX, 32),
+        "square": "sq0atp" + "-" + some(_URL, 22),
+        "square-access": "EAAA" + some(_URL, 60),
+        "mailgun": "key" + "-" + some(_HEX, 32),
+        "mapbox": "sk" + f".{part({'u': some(_ALNUM, 8), 'a': some(_ALNUM, 24)})}.{some(_URL, 22)}",
+        "postman": "PMAK" + f"-{some(_HEX, 24)}-{some(_HEX, 34)}",
+        "doppler": "dp" + ".pt." + some(_ALNUM, 43),
+        "one-password": "ops" + f"_{part({'signInAddress': some(_ALNUM, 200)})}",
+        "neptune": part({"api_address": "https://app.example", "api_key": some(_HEX, 36)}),
+        "supabase": "sbp" + "_" + some(_HEX, 40),
+        "fly": "fo1" + "_" + some(_URL, 43),
+        "replicate": "r8" + "_" + some(_ALNUM, 37),
+        "groq": "gsk" + "_" + some(_ALNUM, 52),
+        "perplexity": "pplx" + "-" + some(_ALNUM, 48),
+        "xai": "xai" + "-" + some(_ALNUM, 80),
+        "langsmith": "lsv2" + f"_pt_{some(_HEX, 32)}_{some(_HEX, 10)}",
+        "pinecone": "pcsk" + f"_{some(_ALNUM, 6)}_{some(_ALNUM, 63)}",
+        "nvidia": "nvapi" + "-" + some(_URL, 64),
+        "kaggle": "KGAT" + "_" + some(_HEX, 32),
+        "modal-id": "ak" + "-" + some(_ALNUM, 22),
+        "modal-secret": "as" + "-" + some(_ALNUM, 22),
+        "planet-scale": "pscale" + "_tkn_" + some(_URL, 43),
+        "pulumi": "pul" + "-" + some(_HEX, 40),
+        "crates": "cio" + some(_ALNUM, 32),
         "age": "AGE-SECRET" + "-KEY-1" + some(_UPPER, 58),
     }.items():
         yield _token(kind, text)
@@ -106,6 +141,10 @@ def _named(some: Draw) -> Iterator[Planted]:
     for kind, text, line in (
         ("aws-secret", some(_ALNUM + "+/", 40), "aws_secret_access_key = {}"),
         ("wandb-old", some(_HEX, 40), '{{"WANDB_API_KEY": "{}"}}'),
+        ("datadog", some(_HEX, 32), "DD_API_KEY={}"),
+        ("comet", some(_ALNUM, 25), "COMET_API_KEY: {}"),
+        ("cohere", some(_ALNUM, 40), "co = Client(api_key='{}')"),
+        ("fastly", some(_URL, 32), "Fastly-Key: {}"),
         ("heroku-uuid", uuid, "HEROKU_API_KEY={}"),
         ("cloudflare", some(_URL, 40), "  CF_API_TOKEN: {}"),
         ("twilio-auth", some(_HEX, 32), "{{'auth_token': '{}', 'n': 3}}"),
@@ -145,12 +184,20 @@ def _keys(some: Draw) -> Iterator[Planted]:
         head, tail = (f"-----{word} {kind} " + f"KEY{block}-----" for word in ("BEGIN", "END"))
         text = "\n".join((head, *body, tail))
         yield Planted(kind=kind.lower(), cores=tuple(body), line=text, word=text)
+    whole = "MII" + some(_ALNUM + "+/", 300)
+    begin, end = (f"-----{word} PRIVATE " + "KEY-----" for word in ("BEGIN", "END"))
+    account = {"type": "service_account", "private_key": f"{begin}\n{whole}\n{end}\n", "n": 1}
+    said = json.dumps(account)
+    yield Planted(kind="gcp-account", cores=(whole,), line=said, word=said)
 
 
 def _addresses(some: Draw) -> Iterator[Planted]:
     password, dsn, hook, discord = (some(_ALNUM, size) for size in (18, 20, 24, 60))
     url = f"https://deploy:{password}@pypi.example/simple"
     yield Planted(kind="basic-auth-url", cores=(password,), line=f"from {url} now", word=url)
+    key = some(_HEX, 32)
+    url = f"https://{key}@o123.ingest.sentry.example/45"
+    yield Planted(kind="sentry-dsn", cores=(key,), line=f"SENTRY_DSN={url}", word=url)
     url = f"postgresql://app:{dsn}@db.internal:5432/shop"
     yield Planted(kind="database", cores=(dsn,), line=f"connecting to {url}", word=url)
     url = f"https://hooks.slack.com/services/T{some(_UPPER, 8)}/B{some(_UPPER, 8)}/{hook}"

@@ -209,12 +209,15 @@ def parsed(pattern: re.Pattern[bytes]) -> object:
     return parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE)
 
 
-PATTERNS = {name: value for name, value in vars(tokens).items() if isinstance(value, re.Pattern)}
+PATTERNS = {
+    **{name: value for name, value in vars(tokens).items() if isinstance(value, tokens.Pattern)},
+    **{sign.decode(): pattern for sign, pattern in tokens._INNER},
+}
 
 
 @pytest.mark.parametrize("name", PATTERNS)
 def test_no_pattern_repeats_without_a_bound(name: str) -> None:
-    assert bounded(parsed(PATTERNS[name]))
+    assert bounded(parsed(PATTERNS[name].compiled))
 
 
 def test_the_measure_itself_knows_the_difference() -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from telltale.capture.logs import Stream
 from telltale.capture.redact import HIDDEN, Redactor
@@ -91,8 +93,51 @@ class TestKind:
         assert [core for core in secret.cores if core in word] == []
 
 
+@settings(deadline=None, max_examples=40, derandomize=True)
+@given(st.integers(min_value=0, max_value=2**64))
+def test_no_draw_of_any_kind_is_seen(seed: int) -> None:
+    redactor = Redactor({})
+    seen = [
+        (secret.kind, text)
+        for secret in planted(seed)
+        for text in (redactor.text(secret.line), *redactor.argv([secret.word]), *apart(secret))
+        if any(core in text for core in secret.cores)
+    ]
+
+    assert seen == []
+
+
+def apart(secret: Planted) -> tuple[str, ...]:
+    """Return the redacted words of `--token VALUE`, when the secret stands in `--token=VALUE`."""
+    flag, equals, value = secret.word.partition("=")
+    return Redactor({}).argv([flag, value]) if equals and flag.startswith("--") else ()
+
+
+@pytest.mark.parametrize(
+    "sign", ["%7", "%2F", "%s", "$2b$12$", ";", "-", "--", ";a ", "&", ")", "="]
+)
+def test_a_secret_may_begin_with_any_sign(sign: str) -> None:
+    value = f"{sign}Zq3w7Xk5Tn8Rb2Lm"
+    redactor = Redactor({})
+    words = (
+        *redactor.argv(["--token", value]),
+        *redactor.argv([f"--token={value}"]),
+        *redactor.argv(["env", f"A_TOKEN={value}", "pytest"]),
+        redactor.text(f"password='{value}'"),
+        redactor.text(f'{{"password": "{value}"}}'),
+        *(
+            []
+            if sign[0] in ";&)="
+            else [redactor.text(f"https://h.example/c?n=1&sig={value}&se=2")]
+        ),
+        *([] if sign[0] in ";&)" else [redactor.text(f"+ deploy --password {value} --to prod")]),
+    )
+
+    assert [word for word in words if value[-16:] in word] == []
+
+
 def test_there_are_enough_kinds() -> None:
-    assert len({secret.kind for secret in SHOWN}) == len(SHOWN) >= 40
+    assert len({secret.kind for secret in SHOWN}) == len(SHOWN) >= 100
     assert len(set(INNOCENT)) >= 30
 
 

@@ -38,6 +38,11 @@ _ASSIGNED = re.compile(
 _FLAG = re.compile(
     r"(?P<flag>(?<!\S)--?[A-Za-z][A-Za-z0-9-]*)(?P<space>[ \t]+)(?P<value>[^\s-]\S*)"
 )
+_WHOLE = re.compile(r"(--?[A-Za-z][\w.-]*|[A-Za-z_]\w*)=.+", re.DOTALL)
+"""A word of which a shell would see the first part alone, where its value has spaces or signs."""
+_OPTION = re.compile(r"--?[a-z][a-z_-]{0,40}(?:=.*)?|-[A-Za-z]\w{0,5}", re.DOTALL)
+"""What follows `--token` and is no secret that begins with `-`."""
+_SHELL_TEXT = re.compile(r"-[a-z]{0,4}c")
 _BARE_TOKEN = re.compile(r"\b(token)\s+[A-Za-z0-9._~+/=-]{16,4096}", re.IGNORECASE)
 
 _SHORTEST = 8
@@ -125,13 +130,17 @@ class Redactor:
     def argv(self, argv: Sequence[str]) -> tuple[str, ...]:
         """Return a command line: the word after `--token` is hidden as well as `--token=...`."""
         found: list[str] = []
-        hide = False
+        before = "-c"  # one word alone is a shell's text
         for word in argv:
-            if hide and not word.startswith("-"):
-                found.append(HIDDEN)
+            if "=" not in before and before.startswith("-") and secret_name(before):
+                found.append(word if _OPTION.fullmatch(word) else HIDDEN)
+            elif (word.startswith("-") or not _SHELL_TEXT.fullmatch(before)) and (
+                (whole := _WHOLE.fullmatch(word)) and secret_name(whole[1].replace("-", "_"))
+            ):
+                found.append(f"{whole[1]}={HIDDEN}")
             else:
                 found.append(_FLAG.sub(_hide_after_flag, self._strict(word)))
-            hide = word.startswith("-") and "=" not in word and secret_name(word)
+            before = word
         # What only the words together say: `mysql -pSECRET`, `curl --user me:SECRET`.
         return tuple(tokens.hide_arguments(found))
 
