@@ -135,12 +135,16 @@ def _copy_lines(source: BinaryIO, target: BinaryIO, redactor: Redactor) -> bool:
 
 
 def _copy_some(lines: bytes, target: BinaryIO, redactor: Redactor) -> bool:
-    if redactor.block(lines) == lines:
+    redacted = redactor.block(lines)
+    if redacted == lines:
         target.write(lines)
         return False
+    before, after = lines.splitlines(keepends=True), redacted.splitlines(keepends=True)
+    if len(before) != len(after):  # a private key went over several
+        after = [redactor.block(line) for line in before]
     target.writelines(
-        line if redactor.block(line) == line else _cleaned_line(line, redactor)
-        for line in lines.splitlines(keepends=True)
+        line if line == found else _cleaned_line(line, redactor)
+        for line, found in zip(before, after, strict=True)
     )
     return True
 
