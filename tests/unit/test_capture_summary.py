@@ -26,6 +26,7 @@ from telltale.model import (
     TestOutcome,
     TestResult,
 )
+from tests.unit import gfm
 
 MIB = 1024 * 1024
 GOLDEN = Path(__file__).parents[1] / "data/golden/capture/summary.md"
@@ -98,6 +99,21 @@ TESTS = (
         worker="gw0",
     ),
 )
+
+
+@given(st.text(alphabet="aB1_*`[]<>|#~ ", min_size=1, max_size=30))
+@settings(deadline=None)
+def test_findings_are_shown_as_they_are(text: str) -> None:
+    markdown = summary.render(a_run(findings=(f"a {text} b",), failures=(), leaks=()), ())
+
+    page = gfm.look(gfm.render(markdown))
+    assert f"a {' '.join(text.split())} b".replace("  ", " ") in page.prose
+
+
+def test_names_in_findings_read_well_unrendered() -> None:
+    markdown = summary.render(a_run(findings=("tests/test_a_b.py::test_c left X_Y",)), ())
+
+    assert "- tests/test_a_b.py::test_c left X_Y\n" in markdown
 
 
 def test_the_summary_as_a_whole() -> None:

@@ -265,9 +265,10 @@ def _host(evidence: Evidence) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """Return text that Markdown shows as it is."""
+    """Return text that Markdown shows as it is, and that reads well as it is too."""
     one_line = " ".join(text.split())
-    return re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", one_line)
+    # Within a word an underscore means nothing (GFM, "Emphasis", rules 2 and 6).
+    return re.sub(r"[\\`*\[\]<>|#~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", one_line)
 
 
 def _code(text: str) -> str:
