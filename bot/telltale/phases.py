@@ -101,6 +101,8 @@ class Execution:
     """What it printed, as far as the failure's report had it."""
     last_at: float = 0.0
     """When its last line was written."""
+    limit_s: float | None = None
+    """The time limit of its own, as it is marked; 0 when it is marked to have none."""
 
     @property
     def phase(self) -> str:
@@ -210,8 +212,15 @@ class Fold:
         if now is not None and attempt > 1 and (now.nodeid, now.n) == (nodeid, n):
             self._again(now, attempt, at)
             return True
+        limit = line.get("timeout")
         execution = Execution(
-            nodeid=nodeid, worker=text(line, "worker"), pid=pid, n=n, since=at, attempt=attempt
+            nodeid=nodeid,
+            worker=text(line, "worker"),
+            pid=pid,
+            n=n,
+            since=at,
+            attempt=attempt,
+            limit_s=number(limit, "effective_s") if isinstance(limit, dict) else None,
         )
         self._now[pid] = execution
         self.executions.append(execution)

@@ -181,6 +181,7 @@ def a_session(pid: int = 7, worker: str = "main") -> Session:
         worker=worker,
         at=0.0,
         python="3.11",
+        executable="/usr/bin/python3",
         pytest="9.2",
         xdist=False,
         args=(),

@@ -81,6 +81,7 @@ def test_a_whole_session(log: Log) -> None:
         "session",
         ppid=9,
         python="3.11.7",
+        executable="/shop/.venv/bin/python",
         pytest="9.0.0",
         xdist=False,
         args=["-q"],
@@ -100,6 +101,7 @@ def test_a_whole_session(log: Log) -> None:
 
     (session,) = found.sessions
     assert (session.pid, session.ppid, session.args, session.rootdir) == (10, 9, ("-q",), "/shop")
+    assert (session.python, session.executable) == ("3.11.7", "/shop/.venv/bin/python")
     assert session.seeds == {"PYTHONHASHSEED": "0"}
     assert session.timeout["effective_s"] == 60.0
     assert found.order == {"main": ("a.py::x", "a.py::y")}
@@ -111,6 +113,15 @@ def test_a_whole_session(log: Log) -> None:
     first = found.results[0]
     assert (first.outcome, first.duration_s, first.cpu_s) == (TestOutcome.PASSED, 1.5, 0.75)
     assert (first.rss_peak_change_bytes, first.worker, first.attempts) == (3 * 4096, "main", 1)
+    assert found.damaged == 0
+
+
+def test_limits_are_those_of_marked_tests(log: Log) -> None:
+    log.line("session").test("a.py::x").test("a.py::y", timeout={"effective_s": 6.0})
+    log.test("a.py::z", timeout={"effective_s": 0}).test("a.py::odd", timeout=["no", -1])
+    log.start("a.py::none", timeout={"effective_s": -1})
+    found = log.read()
+    assert found.limits_s == {"a.py::y": 6.0, "a.py::z": 0.0}
     assert found.damaged == 0
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -380,6 +380,75 @@ def test_what_cannot_be_isolated_is_said(tmp_path: Path, project: Path) -> None:
     gone = said(written(tmp_path / "c", "pytest", tests=(ONE,)))
     assert "does not hold tests/test_x.py" in gone
     assert "--source DIR" in gone
+
+
+def probed(
+    folder: Path, *lines: Mapping[str, object], argv: tuple[str, ...] = ("./check",)
+) -> Path:
+    """Write a bundle with lines of the probe, and the test's file beside it."""
+    artifacts = folder / "tests" / "20261122T000000Z" / "artifacts"
+    made = written(folder, *argv, tests=(ONE,))
+    assert made.name == artifacts.parent.name
+    about = {"pid": 7, "worker": "main", "at": 1.0, "n": 0, "attempt": 1}
+    total = (made / bundle.TESTS).read_text(encoding="ascii")
+    text = "".join(json.dumps({**about, **line}) + "\n" for line in lines)
+    (made / bundle.TESTS).write_text(text + total, encoding="ascii")
+    (folder / "tests/test_x.py").write_text("", encoding="utf-8")
+    return made
+
+
+SESSION = {"phase": "session", "timeout": {"effective_s": 60.0}, "executable": sys.executable}
+START = {"phase": "start", "nodeid": ONE.nodeid}
+
+
+@pytest.mark.parametrize(
+    ("marked", "argv", "limit_s"),
+    [
+        ({"timeout": {"effective_s": 6.0}}, ("./check",), 6.0),
+        ({"timeout": {"effective_s": 6.0}}, ("pytest", "--timeout=30"), 6.0),
+        ({"timeout": {"effective_s": 0.0}}, ("pytest", "--timeout=30"), None),
+        ({}, ("pytest", "--timeout=30"), 30.0),
+        ({}, ("./check",), 60.0),
+    ],
+)
+def test_the_tests_own_limit_beats_options(
+    tmp_path: Path, marked: Mapping[str, object], argv: tuple[str, ...], limit_s: float | None
+) -> None:
+    made = probed(tmp_path, SESSION, {**START, **marked}, argv=argv)
+    assert read_case(made, ONE.nodeid, cwd=tmp_path, environ=ENVIRON).limit_s == limit_s
+
+
+def test_the_python_that_ran_the_test_is_used_where_the_command_names_none(tmp_path: Path) -> None:
+    (tmp_path / "python3").symlink_to("/bin/false")
+    environ = {**ENVIRON, "PATH": str(tmp_path)}
+    made = probed(tmp_path / "a", SESSION, START)
+    assert read_case(made, ONE.nodeid, cwd=tmp_path / "a", environ=environ).python == (
+        sys.executable,
+    )
+    # tox: a session for each of its environments.
+    elsewhere = {**SESSION, "executable": "/bin/sh", "pid": 8}
+    lines = ({**START, "nodeid": "a.py::b"}, elsewhere, {**START, "pid": 8})
+    made = probed(tmp_path / "b", SESSION, *lines)
+    found = read_case(made, ONE.nodeid, cwd=tmp_path / "b", environ=environ)
+    assert found.python == ("/bin/sh",)
+    made = probed(tmp_path / "d", {**SESSION, "executable": "~/bin/python"}, START)
+    (tmp_path / "home/bin").mkdir(parents=True)
+    (tmp_path / "home/bin/python").symlink_to("/bin/sh")
+    at_home = {**environ, "HOME": str(tmp_path / "home")}
+    found = read_case(made, ONE.nodeid, cwd=tmp_path / "d", environ=at_home)
+    assert found.python == (str(tmp_path / "home/bin/python"),)
+    # On another machine.
+    made = probed(tmp_path / "c", {**SESSION, "executable": "/nowhere/python"}, START)
+    found = read_case(made, ONE.nodeid, cwd=tmp_path / "c", environ=environ)
+    assert found.python == (str(tmp_path / "python3"),)
+
+
+def test_what_nobody_is_named_for_is_nobodys_leak(tmp_path: Path) -> None:
+    left = [{"what": "umask", "before": "0o22", "after": "0o77"}]
+    states = ({"phase": "state", "nodeid": name, "changes": left} for name in ("", ONE.nodeid))
+    made = probed(tmp_path, SESSION, START, *states)
+    found = read_case(made, ONE.nodeid, cwd=tmp_path, environ=ENVIRON)
+    assert found.leaked == {ONE.nodeid: ("umask: 0o22 -> 0o77",)}
 
 
 def isolate_verb(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,6 +206,7 @@ def test_the_session_says_what_it_is(project: Project) -> None:
     assert session.args[-1] == "test_a.py"
     assert (session.rootdir, session.cwd) == (str(project.folder), str(project.folder))
     assert session.python == ".".join(map(str, sys.version_info[:3]))
+    assert session.executable == sys.executable
     assert session.pytest == pytest.__version__
     assert session.seeds["PYTHONHASHSEED"] == "7"
     assert any(name.startswith("pytest-xdist-") for name in session.plugins)

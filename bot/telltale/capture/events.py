@@ -35,6 +35,9 @@ class Session:
     """`main`, or xdist's name of the worker."""
     at: float
     python: str
+    """Its version."""
+    executable: str
+    """Its path, as `sys.executable` has it; empty when it does not know."""
     pytest: str
     xdist: bool
     """Tests are distributed to workers, or this is one."""
@@ -112,6 +115,8 @@ class Events:
     """Each once, in order."""
     results: tuple[TestResult, ...] = ()
     """One for each test that ended or was running, in the order of their starts."""
+    limits_s: Mapping[str, float] = field(default_factory=dict)
+    """Time limits of the tests that are marked with one of their own; 0: with none."""
     collected: Mapping[int, int] = field(default_factory=dict)
     """How many tests each process collected."""
     damaged: int = 0
@@ -192,6 +197,9 @@ class _Reader:
             states=tuple(self._states),
             warnings=tuple(self._warnings),
             results=fold.results(),
+            limits_s={
+                each.nodeid: each.limit_s for each in fold.executions if each.limit_s is not None
+            },
             collected=self._collected,
             damaged=self._damaged,
             damage=tuple(self._damage),
@@ -216,6 +224,7 @@ class _Reader:
                     worker=phases.text(line, "worker"),
                     at=at,
                     python=phases.text(line, "python"),
+                    executable=phases.text(line, "executable"),
                     pytest=phases.text(line, "pytest"),
                     xdist=line.get("xdist") is True,
                     args=_texts(line.get("args")),

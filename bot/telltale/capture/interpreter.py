@@ -129,13 +129,24 @@ def find_interpreter(argv: tuple[str, ...], cwd: Path, environ: Mapping[str, str
     (`timeout 60 .venv/bin/pytest`), else `python3` or `python` in its PATH.
     """
     path = environ.get("PATH", os.defpath)
+    return (
+        named_interpreter(argv, cwd, environ)
+        or shutil.which("python3", path=path)
+        or shutil.which("python", path=path)
+        or ""
+    )
+
+
+def named_interpreter(argv: tuple[str, ...], cwd: Path, environ: Mapping[str, str]) -> str:
+    """Return the path of the Python that a word of the command names, else empty."""
+    path = environ.get("PATH", os.defpath)
     for word in _words(argv):
         program = str(cwd / word) if "/" in word else shutil.which(word, path=path) or ""
         if _PYTHON.fullmatch(Path(program).name) and os.access(program, os.X_OK):
             return program
         if behind := _shebang(program):
             return behind
-    return shutil.which("python3", path=path) or shutil.which("python", path=path) or ""
+    return ""
 
 
 def ask(path: str, cwd: Path, environ: Mapping[str, str]) -> Interpreter:

@@ -52,7 +52,8 @@ def _hang_s(case: Case, budget_s: float) -> float:
     """Return after which time the test hangs: its own limit first, so that it can tell where."""
     own = case.limit_s + 5.0 if case.limit_s else 0.0
     if case.failure is None or case.failure.kind not in _HANGS:
-        return max(_PATIENCE_S, 10 * case.duration_s.get(case.nodeid, 0.0), own)
+        patience = max(_PATIENCE_S, 10 * case.duration_s.get(case.nodeid, 0.0))
+        return min(patience, own) if own else patience
     if own and own <= budget_s / 4:
         return own
     # It took its whole limit in the run: an eighth of the budget leaves room for other tries.

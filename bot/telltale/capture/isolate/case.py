@@ -84,7 +84,8 @@ def read_case(
     evidence = bundle.read_manifest(folder)
     recorded = read_recorded(folder)
     failure = _failure(evidence, recorded, nodeid, folder)
-    pytest = _pytest(command or evidence.command, recorded, folder)
+    seen = find_pytest((command or evidence.command).argv, recorded.tests[-200:])
+    pytest = seen or _unseen(command or evidence.command, recorded, folder)
     cwd, env, notes = _surroundings(command or evidence.command, pytest, recorded, cwd, environ)
     pytest = _with_addopts(pytest, env, recorded)
     rootdir = (cwd / recorded.rootdir).resolve() if recorded.rootdir else None
@@ -97,7 +98,13 @@ def read_case(
         others=others,
         workers=recorded.workers,
         duration_s=recorded.duration_s,
-        python=_python(evidence.command, pytest, cwd, env),
+        python=_python(
+            (command or evidence.command).argv if seen else (),
+            pytest,
+            recorded.executable(nodeid),
+            cwd,
+            env,
+        ),
         pytest=pytest,
         cwd=cwd,
         env={
@@ -106,7 +113,8 @@ def read_case(
             if name not in DROPPED and not name.startswith(DROPPED_PREFIXES)
         },
         base=base,
-        limit_s=pytest.timeout_s or recorded.limit_s,
+        # A marker beats options, one of 0 too.
+        limit_s=recorded.limits_s.get(nodeid, pytest.timeout_s or recorded.limit_s) or None,
         leaked=recorded.leaked,
         rootdir=rootdir if rootdir and rootdir.is_dir() else None,
         notes=tuple(notes),
@@ -132,10 +140,8 @@ def _failure(evidence: Evidence, recorded: Recorded, nodeid: str, folder: Path) 
     return found
 
 
-def _pytest(command: Command, recorded: Recorded, folder: Path) -> PytestCommand:
-    found = find_pytest(command.argv, recorded.tests[-200:])
-    if found is not None:
-        return found
+def _unseen(command: Command, recorded: Recorded, folder: Path) -> PytestCommand:
+    """Return how to run pytest where the command does not show it; raises `IsolateError`."""
     if recorded.probed:
         # Started by tox, make or the like: the probe saw pytest all the same.
         return PytestCommand()
@@ -200,12 +206,24 @@ def _base(
 
 
 def _python(
-    command: Command, pytest: PytestCommand, cwd: Path, env: Mapping[str, str]
+    argv: tuple[str, ...],
+    pytest: PytestCommand,
+    recorded: str,
+    cwd: Path,
+    env: Mapping[str, str],
 ) -> tuple[str, ...]:
+    """Return what starts the Python: the one that the command names, else the one that ran."""
     if pytest.runner:
         # It makes or finds the environment; what it is called there is python.
         return (*pytest.runner, "python")
-    path = interpreter.find_interpreter(command.argv, cwd, env)
+    path = interpreter.named_interpreter(argv, cwd, env)
+    if recorded.startswith("~/"):
+        # The bundle says so of homes.
+        recorded = env.get("HOME", "") + recorded[1:]
+    if not path and recorded.startswith("/") and os.access(recorded, os.X_OK):
+        # What tox, nox and make start has a Python of its own, seldom the first in PATH.
+        path = recorded
+    path = path or interpreter.find_interpreter((), cwd, env)
     if not path:
         raise IsolateError("there is no Python in PATH: activate the environment of the tests")
     return (path,)

@@ -29,6 +29,10 @@ class Recorded:
     leaked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     limit_s: float | None = None
     """Of a test that asks for none."""
+    limits_s: Mapping[str, float] = field(default_factory=dict)
+    """Of those that are marked with one; 0: marked to have none."""
+    executables: tuple[str, ...] = ()
+    """The Python of each worker, where the probe knows."""
     seeds: Mapping[str, str] = field(default_factory=dict)
     probed: bool = False
     """pytest was seen to run, whatever the command looks like."""
@@ -46,6 +50,11 @@ class Recorded:
         seen = {nodeid, *before}
         return before, tuple(each for each in self.tests if each not in seen)
 
+    def executable(self, nodeid: str) -> str:
+        """Return the path of the Python that ran the test, empty when it is not known."""
+        workers = zip(self.workers, self.executables, strict=False)
+        return next((python for order, python in workers if nodeid in order), "")
+
 
 def read_recorded(folder: Path) -> Recorded:
     """Return what the bundle's `tests.jsonl` tells. Raises `BundleError` when it cannot be read."""
@@ -59,6 +68,8 @@ def read_recorded(folder: Path) -> Recorded:
         workers=tuple(told.order.values()) or (ran,),
         duration_s={each.nodeid: each.duration_s for each in results},
         leaked=_leaked(told.states),
+        limits_s=told.limits_s,
+        executables=tuple(_executable(name, told.sessions) for name in told.order),
         limit_s=_positive(session.timeout.get("effective_s")) if session else None,
         seeds=_seeds(session),
         probed=session is not None,
@@ -77,8 +88,21 @@ def _leaked(states: tuple[State, ...]) -> dict[str, tuple[str, ...]]:
             f" -> {str(each.get('after', '?'))[:_TEXT]}"
             for each in state.changes
         )
+        if not state.nodeid:
+            continue  # what the end of the session put back or left: no test's doing
         leaked[state.nodeid] = (*leaked.get(state.nodeid, ()), *said)
     return leaked
+
+
+def _executable(worker: str, sessions: tuple[Session, ...]) -> str:
+    """Return the Python of a worker; of a second process of its name, `NAME@PID`, its own."""
+    name, _, pid = worker.partition("@")
+    found = [
+        each.executable
+        for each in sessions
+        if each.worker == name and pid in {"", str(each.pid)} and each.executable
+    ]
+    return found[0] if found else ""
 
 
 def _seeds(session: Session | None) -> dict[str, str]:

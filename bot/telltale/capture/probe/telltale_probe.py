@@ -279,6 +279,7 @@ class _Base:
             "session",
             ppid=os.getppid(),
             python="%d.%d.%d" % sys.version_info[:3],
+            executable=sys.executable or "",
             pytest=str(pytest.__version__),
             xdist=self.worker != "main" or config.pluginmanager.hasplugin("dsession"),
             args=[
