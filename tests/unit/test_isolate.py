@@ -334,6 +334,11 @@ def test_the_verb_says_steps_sentence_and_command(
     document = json.loads(capfd.readouterr().out)
     assert document["verdict"] == "undecided"
     assert document["nodeid"] == nodeid
+    # A terminal's output is kept by CI as well.
+    monkeypatch.setenv("A_SECRET", "budget is used")
+    for flags in ([], ["--json"]):
+        assert cli.main([*arguments, "--budget", "0.001", *flags]) == 0
+        assert "undecided: the [redacted] up" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(

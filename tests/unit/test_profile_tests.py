@@ -586,6 +586,22 @@ def test_artifacts_are_named_by_job_name_and_attempt(
     assert done.outputs["artifact"] == bundle.ARTIFACT_PREFIX + artifact
 
 
+def test_no_folder_and_no_artifact_is_called_like_a_secret(profile: Profile) -> None:
+    done = profile(
+        *("--name", "db s3cr3t-word", "--", "true"),
+        DB_PASSWORD="s3cr3t-word",
+        TELLTALE_MATRIX='{"key": "s3cr3t-word", "n": 3}',
+    )
+    given = profile("--artifact-name", "s3cr3t/word", "--", "true", A_KEY="s3cr3t/word")
+
+    assert done.evidence.name == "db [redacted]"
+    assert "s3cr3t-word" not in f"{done.folder}{done.outputs}{done.evidence}"
+    (finding,) = (each for each in done.evidence.findings if "name of this run" in each)
+    assert finding.endswith(f"kept as {done.evidence.name}")
+    assert done.outputs["artifact"].startswith("telltale-evidence-unit-db-redacted-")
+    assert given.outputs["artifact"] == "telltale-evidence-[redacted]"
+
+
 LEG = '{"python": "3.11", "os": "linux"}'
 
 

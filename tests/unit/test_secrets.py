@@ -114,24 +114,22 @@ def apart(secret: Planted) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(
-    "sign", ["%7", "%2F", "%s", "$2b$12$", ";", "-", "--", ";a ", "&", ")", "="]
+    "sign", ["%7", "%2F", "%s", "$2b$12$", "a(", ";", "-", "--", ";a ", "&", ")", "="]
 )
 def test_a_secret_may_begin_with_any_sign(sign: str) -> None:
     value = f"{sign}Zq3w7Xk5Tn8Rb2Lm"
     redactor = Redactor({})
-    words = (
+    words = [
         *redactor.argv(["--token", value]),
         *redactor.argv([f"--token={value}"]),
         *redactor.argv(["env", f"A_TOKEN={value}", "pytest"]),
         redactor.text(f"password='{value}'"),
         redactor.text(f'{{"password": "{value}"}}'),
-        *(
-            []
-            if sign[0] in ";&)="
-            else [redactor.text(f"https://h.example/c?n=1&sig={value}&se=2")]
-        ),
-        *([] if sign[0] in ";&)" else [redactor.text(f"+ deploy --password {value} --to prod")]),
-    )
+    ]
+    if sign[0] in "%$-":
+        words.append(redactor.text(f"https://h.example/c?n=1&sig={value}&se=2"))
+    if sign[0] not in ";&)":
+        words.append(redactor.text(f"+ deploy --password {value} --to prod"))
 
     assert [word for word in words if value[-16:] in word] == []
 

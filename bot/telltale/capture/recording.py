@@ -115,7 +115,6 @@ class Recording:
         self.plan = plan
         self.findings: list[str] = []
         self.disagreements: list[str] = []
-        self.folder = bundle.claim(plan.out.absolute(), plan.name, started)
         self._environ = plan.child_environ
         self._swept: cleaning.Seen = {}
         self._redactor = Redactor(
@@ -124,6 +123,10 @@ class Recording:
             hosts=(platform.node(), plan.environ.get("HOSTNAME", "")),
             masks=plan.masks,
         )
+        name = self._redactor.secrets(plan.name)
+        if name != plan.name:
+            self.findings.append(f"the name of this run held a secret; it is kept as {name}")
+        self.folder = bundle.claim(plan.out.absolute(), name, started)
         # The event's file is not needed, so one that cannot be read does no harm.
         self._context = gha.context({**plan.environ, "GITHUB_EVENT_PATH": ""})
         self._checkout: Checkout = self.attempt(
@@ -136,7 +139,7 @@ class Recording:
         self._guarded = False
         self.evidence = Evidence(
             kind=plan.kind,
-            name=plan.name,
+            name=name,
             outcome=Outcome.RUNNING,
             command=Command(
                 argv=self._redactor.argv(plan.argv),

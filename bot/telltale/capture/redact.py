@@ -166,14 +166,16 @@ class Redactor:
     def _compile(self) -> None:
         found = {word for value in self._secrets for word in spellings(value)}
         self._needles = tuple(sorted(found, key=len, reverse=True))
-        self._known = _any_of(self._needles)
+        self._known: re.Pattern[bytes] | None = None
         self._beginnings: dict[bytes, list[bytes]] = {}
         for needle in self._needles:
             self._beginnings.setdefault(needle[:_BEGINNING], []).append(needle)
 
     def _hide_known(self, data: bytes) -> bytes:
-        if self._known and any(needle in data for needle in self._needles):
-            data = self._known.sub(HIDDEN.encode(), data)
+        if any(needle in data for needle in self._needles):
+            # Compiled here: that takes its time, and most runs never show one.
+            self._known = self._known or _any_of(self._needles)
+            data = data if self._known is None else self._known.sub(HIDDEN.encode(), data)
         if self._beginnings and b"..." in data:
             data = self._hide_beginnings(data)
         return data

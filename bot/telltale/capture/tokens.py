@@ -198,13 +198,15 @@ _SQUEEZED = bytes.maketrans(bytes(range(65, 91)) + b":", bytes(range(97, 123)) +
 _SQUEEZED_OUT = _AROUND + b"_-"
 _end = operator.itemgetter(slice(-3, None))
 _PLAIN_VALUE = Pattern(
-    # Numbers, constants, types; code that says where a value comes from.
+    # Numbers, constants, types; variables and places for a text.
     rb"-?\d{1,5}(?:\.\d{1,20})?%?[.:]?|(?i:none|null|true|false|nil|undefined|str|int|bytes|string|bool|float|\*{3,64}|\.{2,4})[.:]?"
     # What begins with `%` may be percent-encoded: only a place for a text, and `%NAME%`, are code.
-    rb"|[A-Za-z_][\w.]{0,200}[(\[].{0,4096}|\$[{(].{0,4096}|\$(?:[A-Za-z_]\w{0,64}|\d)(?!\w).{0,200}"
+    rb"|\$[{(].{0,4096}|\$(?:[A-Za-z_]\w{0,64}|\d)(?!\w).{0,200}"
     rb"|%\(\w{1,64}\).{0,200}|%[sdirvxf]\W{0,8}|%[A-Z_][A-Z0-9_]{0,64}%(?:[\\/].{0,200})?",
     re.DOTALL,
 )
+_CALL = Pattern(rb"[A-Za-z_][\w.]{0,200}[(\[].{0,4096}", re.DOTALL)
+"""Code that says where a value comes from; in quotes it is none."""
 _OPENING = Pattern(rb"[(\[{]")
 _PLAIN_WORD = Pattern(rb"[A-Za-z_]{1,64}(?:\.[A-Za-z_]{1,64}){0,8}[.:!?]?")
 
@@ -373,9 +375,8 @@ def _hidden_value(
     if name.endswith(_TO_THE_END) and (header := _HEADER.compiled.match(data, at)):
         value = header["value"].lstrip(b"\"'")
         quote = header["value"][: len(header["value"]) - len(value)]
-        if _PLAIN_VALUE.compiled.fullmatch(value.strip()) or _PLAIN_WORD.compiled.fullmatch(
-            value.strip()
-        ):
+        harmless = (_PLAIN_VALUE, _CALL, _PLAIN_WORD)
+        if any(pattern.compiled.fullmatch(value.strip()) for pattern in harmless):
             return None
         return header["between"] + quote + _HIDDEN, header.end()
     # A comparison with something that has a name is none of an assignment's kind.
@@ -408,7 +409,7 @@ def _speaks_of_secret(written: bytes, name: bytes, *, assigned: bool) -> bool:
 
 def _is_code(between: bytes, inner: bytes, name: bytes, *, quoted: bool) -> bool:
     """Whether a value without quotes is a comparison, prose (`token: expected a number`) or code."""
-    if between.startswith(b"==") or name.endswith(inner.lower()):
+    if between.startswith(b"==") or name.endswith(inner.lower()) or _CALL.compiled.fullmatch(inner):
         return True
     return (between != b"=" or quoted) and bool(_PLAIN_WORD.compiled.fullmatch(inner))
 

@@ -41,7 +41,7 @@ def isolate_failures(
     if budget_s is None:
         return
     # Few runs need it, and every start would pay for it.
-    from telltale.capture.isolate import automatic  # noqa: PLC0415
+    from telltale.capture.isolate import automatic, redacted  # noqa: PLC0415
 
     failures, left_out = automatic.chosen(recording.evidence.failures)
     if not failures:
@@ -65,7 +65,10 @@ def isolate_failures(
         )
         # What was found before something broke is kept.
         recording.attempt("what failed tests depend on", lambda: found.extend(each_one))
-        _write(recording, [each for each in found if isinstance(each, Isolation)])
+        _write(
+            recording,
+            tuple(redacted(each, recording.clean) for each in found if isinstance(each, Isolation)),
+        )
         recording.findings += [each for each in found if isinstance(each, str)]
         recording.findings += [left_out] if left_out else []
     recording.finish(tests=tests, failures=recording.evidence.failures)
@@ -74,16 +77,7 @@ def isolate_failures(
     gha.add_summary(invocation.environ, summary.isolation(recording.evidence))
 
 
-def _write(recording: Recording, found: list[Isolation]) -> None:
-    clean = tuple(
-        dataclasses.replace(
-            each,
-            sentence=recording.clean(each.sentence),
-            command=recording.clean(each.command),
-            leaked=tuple(recording.clean(change) for change in each.leaked),
-        )
-        for each in found
-    )
-    recording.evidence = dataclasses.replace(recording.evidence, isolation=clean)
-    text = json.dumps([dataclasses.asdict(each) for each in clean], indent=2) + "\n"
+def _write(recording: Recording, found: tuple[Isolation, ...]) -> None:
+    recording.evidence = dataclasses.replace(recording.evidence, isolation=found)
+    text = json.dumps([dataclasses.asdict(each) for each in found], indent=2) + "\n"
     recording.attempt(FILE, lambda: bundle.write_atomically(recording.folder / FILE, text))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from telltale import bundle, gha
 from telltale.capture import isolate as isolating
-from telltale.capture.isolate import place, read_case
+from telltale.capture.isolate import place, read_case, redacted
+from telltale.capture.redact import Redactor
 from telltale.capture.signals import Signals
 from telltale.errors import UsageError
 from telltale.model import Isolation
@@ -23,10 +24,11 @@ def run(invocation: Invocation) -> int:
     source = invocation.path("source")
     cwd = place(bundle.read_manifest(folder), source)
     case = read_case(folder, nodeid, cwd=cwd.absolute(), environ=invocation.environ)
+    hide = Redactor(invocation.environ).text
     began = time.monotonic()
 
     def say(line: str) -> None:
-        print(f"[{time.monotonic() - began:6.1f} s] {line}", file=sys.stderr, flush=True)
+        print(f"[{time.monotonic() - began:6.1f} s] {hide(line)}", file=sys.stderr, flush=True)
 
     for note in case.notes:
         say(note)
@@ -37,7 +39,7 @@ def run(invocation: Invocation) -> int:
             asked=lambda: signals.asked is not None,
             say=say,
         )
-        _tell(found, invocation)
+        _tell(redacted(found, hide), invocation)
         return 128 + signals.asked if signals.asked is not None else 0
 
 

@@ -113,16 +113,18 @@ def read_guards(invocation: Invocation) -> Guards:
 
 def announce(recording: Recording, invocation: Invocation) -> None:
     """Set the outputs that the upload needs, before anything can go wrong."""
+    hide = recording.redactor.secrets
+    leg = naming.read_leg(invocation.text("matrix"))
     gha.set_outputs(
         invocation.environ,
         bundle=str(recording.folder),
         upload=gha.glob_literal(str(recording.folder)),
         artifact=naming.artifact_name(
-            invocation.text("artifact-name"),
+            hide(invocation.text("artifact-name")),
             # The event's file is not needed, so one that cannot be read does no harm.
             context=gha.context({**invocation.environ, "GITHUB_EVENT_PATH": ""}),
-            name=invocation.text("name"),
-            matrix=naming.read_leg(invocation.text("matrix")),
+            name=hide(invocation.text("name")),
+            matrix={key: hide(leg[key]) if isinstance(leg[key], str) else leg[key] for key in leg},
         ),
     )
 

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from telltale.capture.isolate.case import Case, place, read_case
 from telltale.capture.isolate.search import Blocked, Search
 from telltale.capture.isolate.tries import Tries
-from telltale.capture.isolate.verdict import conclude, undecided
+from telltale.capture.isolate.verdict import conclude, redacted, undecided
 from telltale.model import FailureKind, Isolation
 
-__all__ = ["Case", "isolate", "place", "read_case"]
+__all__ = ["Case", "isolate", "place", "read_case", "redacted"]
 
 _HANGS = frozenset({FailureKind.TEST_TIMEOUT, FailureKind.HANG_OR_DEVICE_TIMEOUT})
 _PATIENCE_S = 30.0

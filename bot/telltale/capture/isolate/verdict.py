@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 
 from telltale.capture.isolate.case import Case
 from telltale.capture.isolate.reading import Result
@@ -12,6 +14,16 @@ from telltale.model import Isolation, IsolationVerdict, Rate
 
 _NAMED = 3
 """Polluters, and changes of theirs, in a sentence."""
+
+
+def redacted(found: Isolation, hide: Callable[[str], str]) -> Isolation:
+    """Return the findings with what is said of them redacted; tests keep their names."""
+    return replace(
+        found,
+        sentence=hide(found.sentence),
+        command=hide(found.command),
+        leaked=tuple(map(hide, found.leaked)),
+    )
 
 
 def conclude(case: Case, found: Findings, *, budget_s: float, elapsed_s: float) -> Isolation:
