@@ -76,6 +76,7 @@ _readlink = os.readlink
 _umask = os.umask
 _recursion_limit = sys.getrecursionlimit
 _gc_on = gc.isenabled
+_get_trace, _get_profile = sys.gettrace, sys.getprofile
 _open, _read, _close = os.open, os.read, os.close
 _modules = sys.modules
 _threads: dict[int, threading.Thread] = vars(threading)["_active"]
@@ -105,32 +106,32 @@ class Watch:
             except Exception:  # noqa: BLE001, S112  # what this system does not have is not watched
                 continue
             (self._always if sensor.always else self._later).append(sensor)
-        self._takes = [sensor.take for sensor in self._always]
-        self._pictures = [sensor.picture for sensor in self._always]
         hinted = [sensor for sensor in self._later if sensor.exact]
         self._cost = sum(sensor.cost for sensor in self._later)
         self._hinters = [sensor.hint for sensor in hinted]
         self._hints = [sensor.hinted for sensor in hinted]
+        try:
+            self._glance: _Glance | None = _Glance(self._always)
+        except KeyError:  # what this system does not have
+            self._glance = None
+        self._seen: Any = None
+        """The glance that was taken before the last pictures."""
 
-    def changes(self, thorough: bool = False) -> list[Change]:
+    def changes(self, thorough: bool = False, now: float | None = None) -> list[Change]:
         """
         Return what changed since the last call, as (what, before, after), and start again.
 
         All three are texts; a change that is taken back later comes again
         with the texts the other way round. `thorough` looks at everything,
         whatever it costs: for the last test and for pictures that are few.
+        `now` is the CPU time of the process in seconds, when the caller has it.
         """
         found: list[Change] = []
         self._turn += 1
         try:
-            try:
-                same = [take() for take in self._takes] == self._pictures
-            except Exception:  # noqa: BLE001  # one of them, then: each by itself
-                same = False
-            if not same:
-                self._look(self._always, found)
-                self._pictures = [sensor.picture for sensor in self._always]
-            now = _clock()
+            self._first(found)
+            if now is None:
+                now = _clock()
             hints = [hint() for hint in self._hinters]
             late = thorough or now >= self._due
             if late or hints != self._hints:
@@ -147,6 +148,21 @@ class Watch:
             pass
         return found
 
+    def _first(self, found: list[Change]) -> None:
+        """Look at what is looked at after every test."""
+        glance, seen = self._glance, None
+        try:
+            if glance is not None:
+                seen = glance.take()
+        except Exception:  # noqa: BLE001, S110  # one of them, then: each by itself
+            pass
+        if seen is None or seen != self._seen:
+            whole = self._look(self._always, found)
+            # Taken before the pictures: what another thread does meanwhile differs again.
+            self._seen = seen if whole else None
+            if glance is not None:
+                glance.hold()
+
     def _wait(self, began: float) -> None:
         """Set when all are due again, after a look at those that were due."""
         ended = _clock()
@@ -155,12 +171,59 @@ class Watch:
         soonest = min(sensor.due for sensor in self._later)
         self._due = max(soonest, ended + self._cost * SHARE / (TOGETHER * self._share))
 
-    def _look(self, sensors: list[_Sensor], found: list[Change]) -> None:
+    def _look(self, sensors: list[_Sensor], found: list[Change]) -> bool:
+        """Return whether all of them could be looked at."""
+        whole = True
         for sensor in sensors:
             try:
                 found += sensor.look(self._turn, self._share)
-            except Exception:  # noqa: BLE001, S112, PERF203  # half-made modules, races: not now
-                continue
+            except Exception:  # noqa: BLE001, PERF203  # half-made modules, races: not now
+                whole = False
+        return whole
+
+
+class _Glance:
+    """
+    What is looked at after every test, without pictures and in one function.
+
+    Little of the watch is in the processor's caches after a test, and each
+    function of Python that is called has to be fetched again. Two equal
+    glances mean equal pictures; unequal ones mean a look.
+    """
+
+    def __init__(self, sensors: list[_Sensor]) -> None:
+        """Take the parts of the sensors; raises `KeyError` when one of them does not work here."""
+        found: dict[Any, Any] = {type(sensor): sensor for sensor in sensors}
+        self._environment = found[_Environment]
+        self._core, self._signals = found[_Core].take, found[_Signals].take
+        self._pairs = found[_Objects]._pairs
+        self._torch, self._numpy = found[_Torch].take, found[_Numpy].take
+        self._decimal = found[_Decimal].take
+        self._entries: list[str] = []
+
+    def hold(self) -> None:
+        """Keep the texts in `sys.path`, which are compared by their address."""
+        path = sys.path
+        if type(path) is list:
+            self._entries = [entry for entry in path if type(entry) is str]
+
+    def take(self) -> Any:
+        """Return what is equal as long as nothing changed; None: look."""
+        environment, path = self._environment, sys.path
+        if os.environ is not environment._environ or environment._data != environment.picture:
+            return None
+        return (
+            _getcwd(),
+            list(map(id, path)) if type(path) is list else None,
+            self._core(),
+            [id(space.get(name)) for space, name in self._pairs],
+            id(_get_trace()),
+            id(_get_profile()),
+            self._signals(),
+            self._torch() if "torch" in _modules else None,
+            self._numpy() if "numpy" in _modules else None,
+            self._decimal() if "_decimal" in _modules else None,
+        )
 
 
 # Texts
@@ -1254,10 +1317,14 @@ class _Decimal(_Library):
     defaults: Mapping[str, Any] = {"decimal precision": 28, "decimal rounding": "ROUND_HALF_EVEN"}
 
     def take(self) -> Any:
-        space = _space("_decimal")
-        if space is None or _space("decimal") is None or type(space["getcontext"]) is not _BUILTIN:
+        module = _modules.get("_decimal")
+        if type(module) is not types.ModuleType or "decimal" not in _modules:
             return {}
-        context = space["getcontext"]()
+        space = module.__dict__
+        get = space["getcontext"]
+        if type(get) is not _BUILTIN:
+            return {}
+        context = get()
         if type(context) is not space["Context"]:
             return {"decimal context": _class(type(context))}
         return {"decimal precision": context.prec, "decimal rounding": context.rounding}

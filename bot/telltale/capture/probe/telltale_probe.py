@@ -167,11 +167,12 @@ class _Log:
         self._path = path
         self._pid = os.getpid()
         self._fd = -1
-        self._file: tuple[int, int] = (0, 0)
+        self._at = 0
+        """Where our last line ended."""
         self._torn = False
         self._misses = 0
         # Bound here: tests replace functions of os and time.
-        self._getpid, self._write, self._fstat = os.getpid, os.write, os.fstat
+        self._getpid, self._write, self._seek = os.getpid, os.write, os.lseek
 
     def write(self, line: str) -> bool:
         """Append a line; nothing in a forked child, and nothing is raised."""
@@ -181,15 +182,18 @@ class _Log:
         if self._torn:
             data = b"\n" + data
         try:
-            found = self._fstat(self._fd)
-            if (found.st_dev, found.st_ino) != self._file:
+            # Whoever else has this number now stands somewhere else in his file. fstat(2) would
+            # tell more, and make the file system note the time of the next write on its own.
+            if self._seek(self._fd, 0, 1) != self._at:
                 self._open()
             written = self._write(self._fd, data)
+            self._at = self._seek(self._fd, 0, 1)
         except (OSError, OverflowError):
             # A test closed it, and perhaps opened something else in its place.
             try:
                 self._open()
                 written = self._write(self._fd, data)
+                self._at = self._seek(self._fd, 0, 1)
             except (OSError, OverflowError):
                 self._misses += 1
                 return False
@@ -197,21 +201,19 @@ class _Log:
         return True
 
     def _open(self) -> None:
-        self._fd, self._file = _open_high(self._path)
+        self._fd = _open_high(self._path)
 
 
-def _open_high(path: str) -> tuple[int, tuple[int, int]]:
-    """Open for appending at a high number; return the descriptor and the file's identity."""
+def _open_high(path: str) -> int:
+    """Open for appending at a high number; return the descriptor."""
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:
-            high = fcntl(fd, F_DUPFD_CLOEXEC, _HIGH)
+            return fcntl(fd, F_DUPFD_CLOEXEC, _HIGH)
         except OSError:  # RLIMIT_NOFILE is lower
-            high = os.dup(fd)
+            return os.dup(fd)
     finally:
         os.close(fd)
-    status = os.fstat(high)
-    return high, (status.st_dev, status.st_ino)
 
 
 class _Base:
@@ -298,7 +300,7 @@ class _Base:
         try:
             if signal.getsignal(signal.SIGUSR1) is not signal.SIG_DFL or _caught(signal.SIGUSR1):
                 return False
-            fd, _ = _open_high(os.path.join(self.folder, "stacks.txt"))
+            fd = _open_high(os.path.join(self.folder, "stacks.txt"))
             faulthandler.register(signal.SIGUSR1, file=fd, all_threads=True, chain=False)
         except Exception:
             return False
@@ -394,6 +396,8 @@ class _Recorder(_Base):
         self.last = False
         self.limits: dict[int, str] = {}
         self.cpu = 0.0
+        self.own: float | None = None
+        """CPU time of the process itself when the last phase ended, in seconds."""
         self.rss = 0
         self.watch: Any = None
         self.imported = ""
@@ -497,7 +501,8 @@ class _Recorder(_Base):
 
     def passed(self, when: str, wall: float) -> None:
         own, children = self.usage(0), self.usage(-1)
-        cpu = own[0] + own[1] + children[0] + children[1]
+        self.own = own[0] + own[1]
+        cpu = self.own + children[0] + children[1]
         self.log.write(
             self.passed_format
             % (
@@ -518,15 +523,18 @@ class _Recorder(_Base):
             return
         try:
             self.logged = True
+            when = report.when
             plain = report.outcome == "passed" and report.nodeid == self.nodeid
             if plain and not hasattr(report, "wasxfail") and not hasattr(report, "context"):
-                self.passed(report.when, report.duration)
+                self.passed(when, report.duration)
             else:
                 self.other(report)
-            if report.when == "teardown":
+            if when == "teardown":
                 self.seen += 1
                 if self.watch is not None:
-                    self.changed(self.nodeid, self.watch.changes(self.last))
+                    changes = self.watch.changes(self.last, self.own)
+                    if changes:
+                        self.changed(self.nodeid, changes)
         except Exception as error:
             self.fail("pytest_runtest_logreport", error)
 
@@ -556,7 +564,8 @@ class _Recorder(_Base):
         self.line(phase, **values)
         # Putting a failure into words is no part of the next phase.
         own, children = self.usage(0), self.usage(-1)
-        self.cpu, self.rss = own[0] + own[1] + children[0] + children[1], own[2]
+        self.own = own[0] + own[1]
+        self.cpu, self.rss = self.own + children[0] + children[1], own[2]
 
     def changed(self, nodeid: str, changes: Any, without: tuple[str, ...] = ()) -> None:
         """Tell what a test left changed, or a file by being imported."""
