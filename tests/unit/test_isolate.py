@@ -6,14 +6,17 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 from telltale import bundle, cli
+from telltale.capture import events
 from telltale.capture.isolate import Case, isolate, read_case
 from telltale.capture.isolate.reading import Result, read
 from telltale.capture.isolate.tries import Tries
@@ -31,8 +34,10 @@ from telltale.model import (
     TestResult,
 )
 from tests.support import ROOT, alive, assert_valid_bundle
+from tests.unit.pytests import site
 
 PROJECT = ROOT / "tests/data/isolate"
+LOAD = ROOT / "tests/data/isolate_load"
 SOURCES, IMPORTER, VICTIMS = (
     f"tests/test_{name}.py" for name in ("a_sources", "b_importer", "c_victims")
 )
@@ -60,18 +65,18 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return profile(folder)
 
 
-def profile(project: Path, *options: str) -> Path:
+def profile(project: Path, *options: str, pytest: Sequence[str] = (), env: str = "") -> Path:
     """Run the project's tests under `profile-tests`; return the bundle."""
     before = dict(os.environ)
     os.environ.clear()
-    os.environ.update(ENVIRON)
+    os.environ.update(ENVIRON, PYTHONPATH=env) if env else os.environ.update(ENVIRON)
     try:
         status = cli.main(
             [
                 *("profile-tests", "--working-directory", str(project)),
                 *("--out", str(project.parent / "evidence"), *options, "--"),
                 *(sys.executable, "-m", "pytest", "-q", "--junitxml=junit.xml"),
-                *("--deselect", f"{VICTIMS}::test_hangs_after_the_variable"),
+                *("--deselect", f"{VICTIMS}::test_hangs_after_the_variable", *pytest),
             ]
         )
     finally:
@@ -234,6 +239,20 @@ def test_a_slow_test_that_is_stopped_while_it_works_is_not_called_a_hang(
     found = run(slow, budget_s=16)
     assert found.verdict is IsolationVerdict.UNDECIDED, found.sentence
     assert "still busy after 2 s, and took 905 s in the run: give --budget 7240" in found.sentence
+
+
+def test_a_test_that_fails_only_beside_another_workers_is_load_dependent(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(LOAD, project, ignore=shutil.ignore_patterns("__pycache__"))
+    packages = str(site("8.4"))
+    folder = profile(project, pytest=("-p", "xdist", "-n2", "--dist=loadfile"), env=packages)
+    told = events.read(folder)
+    assert {each for each in told.order if told.order[each]} == {"gw0", "gw1"}
+    nodeid = "test_victim.py::test_wants_the_till"
+    found = run(read_case(folder, nodeid, cwd=project, environ={**ENVIRON, "PYTHONPATH": packages}))
+    assert found.verdict is IsolationVerdict.LOAD_DEPENDENT, found.sentence
+    assert "beside it (5 of 5 runs failed)" in found.sentence
+    assert "order (0 of 5 runs failed) nor alone (0 of 5 runs failed)" in found.sentence
 
 
 def sleepers(project: Path) -> Iterator[int]:
@@ -489,6 +508,68 @@ def test_a_budget_that_is_too_small_is_a_finding(
     evidence = assert_valid_bundle(folder)
     assert evidence.isolation == ()
     assert any("was not run again: the budget was used up" in each for each in evidence.findings)
+
+
+TWICE = """
+import os, subprocess, time
+from pathlib import Path
+
+def test_hangs_the_second_time():
+    if not Path("ran").exists():
+        Path("ran").touch()
+        assert False, "the first time"
+    sleeper = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    with open("pids", "w") as pids:
+        pids.write(f"{os.getpid()} {sleeper.pid}")
+    time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_that_is_cancelled_meanwhile_has_its_bundle_and_its_status(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "test_it.py").write_text(TWICE, encoding="utf-8")
+    os.mkfifo(tmp_path / "pids")
+    start = [sys.executable, "-IS", str(ROOT / "bot/run.py"), "profile-tests", "--out", "out"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    with subprocess.Popen(
+        [*start, "--isolate", "auto", "--", *command],
+        cwd=tmp_path,
+        env=ENVIRON,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        # A shell that runs pytest in the background lets it ignore SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    ) as process:
+        pids = (tmp_path / "pids").read_text("ascii").split()
+        process.send_signal(number)
+        # The command had ended before.
+        assert process.wait() == 1
+    (folder,) = bundle.find([tmp_path / "out"])
+    evidence = assert_valid_bundle(folder)
+    assert evidence.outcome is Outcome.FAILED
+    (found,) = evidence.isolation
+    assert found.sentence == "undecided: it was interrupted"
+    assert len(pids) == 2
+    assert not [pid for pid in pids if alive(int(pid))]
+    assert not list(sleepers(tmp_path))
+
+
+def test_what_it_pointed_to_is_said_first_when_it_ends_early(recorded: Path, project: Path) -> None:
+    steps: list[str] = []
+    found = isolate(
+        case(recorded, project, "test_wants_no_variable"),
+        budget_s=BUDGET_S,
+        asked=lambda: bool(steps) and steps[-1].startswith("confirming"),
+        say=steps.append,
+    )
+    assert found.verdict is IsolationVerdict.UNDECIDED
+    assert found.polluters == ()
+    assert found.sentence == (
+        f"undecided: likely order-dependent on {SOURCES}::test_sets_a_variable, to which a search"
+        " narrowed it; alone 0 of 2 runs failed; not confirmed: it was interrupted"
+    )
 
 
 @pytest.fixture

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telltale.capture.invocation import PytestCommand
+from telltale.capture.isolate.case import Case
 from telltale.capture.isolate.chances import BY_CHANCE, chance, interval
+from telltale.capture.isolate.reading import Result
 from telltale.capture.isolate.reduce import ddmin
+from telltale.capture.isolate.search import Findings
+from telltale.capture.isolate.verdict import conclude
 
 
 @given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.integers(0, n - 1), min_size=1, max_size=3))))  # fmt: skip
@@ -69,6 +76,79 @@ def test_five_against_none_of_five_is_no_chance_and_four_are_not_enough() -> Non
     assert chance(failures=4, runs=4, others=0, other_runs=4) > BY_CHANCE
     assert chance(failures=8, runs=20, others=0, other_runs=20) <= BY_CHANCE
     assert chance(failures=0, runs=5, others=0, other_runs=5) == 1
+
+
+SAME, PASSED, OTHER = Result.SAME, Result.PASSED, Result.OTHER
+SPENT = "the budget is used up"
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            Findings(
+                polluters=("a.py::x",),
+                aim=SAME,
+                alone=Counter({PASSED: 2}),
+                together=Counter({SAME: 2}),
+            ),
+            (
+                "likely order-dependent on a.py::x: 2 of 2 runs failed after it, 0 of 2 runs failed"
+                " alone (17 % by chance); not confirmed: the budget is used up"
+            ),
+        ),
+        (
+            Findings(
+                needs=("a.py::x", "b.py"),
+                aim=PASSED,
+                alone=Counter({SAME: 5}),
+                together=Counter({PASSED: 3}),
+            ),
+            (
+                "likely brittle, needing a.py::x and the import of b.py: 0 of 3 runs failed after them,"
+                " 5 of 5 runs failed alone (2 % by chance); not confirmed: the budget is used up"
+            ),
+        ),
+        (
+            Findings(suspects=tuple("abcd"), aim=SAME, alone=Counter({PASSED: 3})),
+            (
+                "the budget is used up; alone it failed in 0 of 3 runs (95 % interval 0-71 %);"
+                " narrowed to 4 candidates"
+            ),
+        ),
+        # One run that does not fit is enough for no suspicion.
+        (
+            Findings(
+                polluters=("a.py::x",),
+                aim=SAME,
+                alone=Counter({PASSED: 2}),
+                together=Counter({SAME: 2, PASSED: 1}),
+            ),
+            (
+                "the budget is used up; alone it failed in 0 of 2 runs (95 % interval 0-84 %);"
+                " under suspicion: a.py::x"
+            ),
+        ),
+    ],
+)
+def test_a_suspicion_comes_first_with_its_numbers(found: Findings, said: str) -> None:
+    found.reason = SPENT
+    case = Case(
+        nodeid="t.py::t",
+        failure=None,
+        before=(),
+        others=(),
+        workers=(),
+        duration_s={},
+        python=(),
+        pytest=PytestCommand(),
+        cwd=Path(),
+        env={},
+        base=Path(),
+    )
+    shown = conclude(case, found, budget_s=1, elapsed_s=1)
+    assert shown.sentence == f"undecided: {said}"
+    assert (shown.polluters, shown.needs) == ((), ())
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.floats(0.01, 0.99))

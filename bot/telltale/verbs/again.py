@@ -47,9 +47,9 @@ def isolate_failures(
     if not failures:
         return
     if signals.asked is not None or recording.evidence.outcome not in _FAILED:
-        recording.findings.append(
-            f"no failed test was run again: the run was {recording.evidence.outcome.value}"
-        )
+        outcome = recording.evidence.outcome
+        why = f"the run was {outcome.value}" if outcome not in _FAILED else "it was interrupted"
+        recording.findings.append(f"no failed test was run again: {why}")
     else:
         plan = recording.plan
         found: list[Isolation | str] = []

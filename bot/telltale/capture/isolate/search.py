@@ -46,8 +46,10 @@ class Findings:
     """Why it is undecided, or what to add to the sentence."""
     polluters: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
-    suspects: int = 0
-    """To how many tests the search was narrowed when it ended early."""
+    suspects: tuple[str, ...] = ()
+    """To what the search was narrowed when it ended early."""
+    aim: Result | None = None
+    """What the test does after them: fail as it did, or pass."""
     itself: bool = False
     """The polluter is an earlier execution of the test itself."""
     alone: Counter[Result] = field(default_factory=Counter)
@@ -217,19 +219,30 @@ class Search:
         lists = [(*self._before, self._me), *(each for each in orders if self._me not in each)]
         if len(lists) < 2 or not self._affordable([name for each in lists for name in each]):
             return False
-        for _ in range(CONFIRM):
+
+        def step() -> Shown:
             self.say(f"as in the run, {len(lists)} processes side by side")
-            files = [self._everything] * len(lists)
-            shown = self._read(self.tries.side_by_side(lists, files)[0])
-            self._note(found.beside, shown)
-            if shown.result is not Result.SAME:
-                return False
-        self._repeat(self._in_order, found.in_order, CONFIRM)
-        self._repeat(self._alone, found.alone, CONFIRM)
-        if self._differs(found.beside, found.in_order) and not found.alone[Result.SAME]:
+            return self._read(self.tries.side_by_side(lists, [self._everything] * len(lists))[0])
+
+        self._repeat(step, found.beside, BEFORE_SEARCHING)
+        if not found.beside[Result.SAME]:
+            return False
+        self._repeat(step, found.beside, CONFIRM)
+        if _mixed(found.beside):
+            self._repeat(step, found.beside, MOST)
+        runs = _runs(found.beside)
+        if self._before:
+            self._repeat(self._in_order, found.in_order, runs)
+        self._repeat(self._alone_quietly, found.alone, runs)
+        if found.alone[Result.SAME]:
+            self._rate_alone()
+        elif found.in_order[Result.SAME]:
+            self._undecided_by_order()
+        elif self._differs(found.beside, found.in_order if self._before else found.alone):
             found.verdict = IsolationVerdict.LOAD_DEPENDENT
-            return True
-        return False
+        else:
+            found.reason = "it failed only while the other workers' tests ran beside it, and seldom"
+        return True
 
     def _rate_alone(self) -> None:
         found = self.found
@@ -241,6 +254,7 @@ class Search:
 
     def _minimal(self, candidates: Sequence[str], aim: Result) -> tuple[str, ...] | None:
         """Return the few candidates (tests, or files to import) that lead to `aim`; None if not."""
+        self.found.aim = aim
         mine = self.case.files([self._me])
         rest = tuple(file for file in self._everything if file not in mine)
         if rest and self._fresh((self._me,), files=self._everything).result is aim:
@@ -288,7 +302,7 @@ class Search:
         return self._read(ran).result if ran else None
 
     def _reduced(self, kept: Sequence[str]) -> None:
-        self.found.suspects = len(kept)
+        self.found.suspects = tuple(kept)
         names = f": {', '.join(kept)}" if len(kept) <= 3 else ""
         self.say(f"narrowed to {len(kept)}{names}")
 
@@ -305,8 +319,10 @@ class Search:
                 shown = whole
                 step = lambda: self._fresh((*_tests(others), self._me), files=self._everything)  # noqa: E731
         self._note(found.together, shown)
-        self._repeat(step, found.together, CONFIRM)
-        self._repeat(self._alone_quietly, found.alone, CONFIRM)
+        # In turns: when the budget ends, either number is worth as much as the other.
+        for runs in range(2, CONFIRM + 1):
+            self._repeat(step, found.together, runs)
+            self._repeat(self._alone_quietly, found.alone, runs)
         if _mixed(found.together):
             self._repeat(step, found.together, MOST)
             self._repeat(self._alone_quietly, found.alone, MOST)
@@ -394,17 +410,21 @@ class Search:
                 self._note(counts, shown)
 
     def _differs(self, more: Counter[Result], less: Counter[Result]) -> bool:
-        by_chance = chance(
-            failures=more[Result.SAME],
-            runs=_runs(more),
-            others=less[Result.SAME],
-            other_runs=_runs(less),
-        )
-        return by_chance <= BY_CHANCE
+        return by_chance(more, less) <= BY_CHANCE
 
     def _affordable(self, tests: Sequence[str]) -> bool:
         needed = sum(self.case.duration_s.get(test, 0.1) for test in tests)
         return needed < self.tries.left_s / 4
+
+
+def by_chance(more: Counter[Result], less: Counter[Result]) -> float:
+    """Return how likely such a difference is when both fail equally often; 1 without runs."""
+    return chance(
+        failures=more[Result.SAME],
+        runs=_runs(more),
+        others=less[Result.SAME],
+        other_runs=_runs(less),
+    )
 
 
 def rate(counts: Counter[Result]) -> Rate:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from telltale.capture.isolate.case import Case
 from telltale.capture.isolate.reading import Result
-from telltale.capture.isolate.search import Findings, rate
+from telltale.capture.isolate.search import Findings, by_chance, rate
 from telltale.capture.words import many
 from telltale.model import Isolation, IsolationVerdict, Rate
 
@@ -98,14 +98,19 @@ def _deterministic(found: Findings, _leaked: tuple[str, ...]) -> str:
 
 
 def _load_dependent(found: Findings, _leaked: tuple[str, ...]) -> str:
+    order = f" in its own worker's order ({_of(found.in_order)}) nor" if found.in_order else ""
+    without = f"neither{order} alone" if order else "not alone"
     return (
-        f"it fails while the other workers' tests run beside it ({_of(found.beside)}), and neither"
-        f" in its own worker's order ({_of(found.in_order)}) nor alone ({_of(found.alone)})"
+        f"it fails while the other workers' tests run beside it ({_of(found.beside)}), and"
+        f" {without} ({_of(found.alone)})"
     )
 
 
 def _undecided(found: Findings, _leaked: tuple[str, ...]) -> str:
-    parts = [found.reason or "nothing was tried"]
+    reason = found.reason or "nothing was tried"
+    if suspicion := _suspicion(found):
+        return f"{suspicion}; not confirmed: {reason}"
+    parts = [reason]
     if found.alone:
         parts.append(f"alone it failed in {_runs(found.alone)} ({_interval(rate(found.alone))})")
     if found.in_order:
@@ -113,12 +118,37 @@ def _undecided(found: Findings, _leaked: tuple[str, ...]) -> str:
     if found.beside:
         parts.append(f"with the other workers beside it in {_runs(found.beside)}")
     if found.suspects:
-        parts.append(f"narrowed to {many(found.suspects, 'candidate')}")
+        parts.append(f"narrowed to {many(len(found.suspects), 'candidate')}")
     if found.polluters or found.needs:
         parts.append(f"under suspicion: {_names(found.polluters or found.needs)}")
     if found.other:
         parts.append(f"it also failed otherwise: {found.other}")
     return "; ".join(parts)
+
+
+def _suspicion(found: Findings) -> str:
+    """Return what the search pointed to when the budget ended before it was confirmed."""
+    few = found.suspects if len(found.suspects) <= _NAMED else ()
+    names, failing = found.polluters or found.needs or few, found.aim is not Result.PASSED
+    if not names or found.itself or _refuted(found, failing=failing):
+        return ""
+    kind = "order-dependent on" if failing else "brittle, needing"
+    said = f"likely {kind} {_names(names)}"
+    if not found.together:
+        return f"{said}, to which a search narrowed it; alone {_of(found.alone)}"
+    them = "it" if len(names) == 1 else "them"
+    more, less = (found.together, found.alone) if failing else (found.alone, found.together)
+    return (
+        f"{said}: {_of(found.together)} after {them}, {_of(found.alone)} alone"
+        f" ({100 * by_chance(more, less):.0f} % by chance)"
+    )
+
+
+def _refuted(found: Findings, *, failing: bool) -> bool:
+    """Whether a run after the suspects, or alone, was not as the suspicion has it."""
+    after, alone = found.together, found.alone
+    right, wrong = (Result.SAME, Result.PASSED) if failing else (Result.PASSED, Result.SAME)
+    return after[right] < sum(after.values()) or alone[wrong] < sum(alone.values())
 
 
 _SENTENCES = {
