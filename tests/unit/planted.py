@@ -231,6 +231,8 @@ INNOCENT = (
     "    api_key = os.environ['API_KEY']",
     "    secret = config.get('secret')",
     "    password = None",
+    '    USER_PASSWD = "%s:%s" % (user, password)',
+    "    token = $TOKEN, password: %(password)s, secret=%SECRET%",
     "assert token == expected_token",
     "primary_key=3, foreign_key=12, sort_key: name",
     "cache key: linux-py3.11-requirements",

@@ -202,7 +202,7 @@ _PLAIN_VALUE = Pattern(
     rb"-?\d{1,5}(?:\.\d{1,20})?%?[.:]?|(?i:none|null|true|false|nil|undefined|str|int|bytes|string|bool|float|\*{3,64}|\.{2,4})[.:]?"
     # What begins with `%` may be percent-encoded: only a place for a text, and `%NAME%`, are code.
     rb"|\$[{(].{0,4096}|\$(?:[A-Za-z_]\w{0,64}|\d)(?!\w).{0,200}"
-    rb"|%\(\w{1,64}\).{0,200}|%[sdirvxf]\W{0,8}|%[A-Z_][A-Z0-9_]{0,64}%(?:[\\/].{0,200})?",
+    rb"|%\(\w{1,64}\).{0,200}|(?:%[sdirvxf][^\w%]{0,8}){1,8}|%[A-Z_][A-Z0-9_]{0,64}%(?:[\\/].{0,200})?",
     re.DOTALL,
 )
 _CALL = Pattern(rb"[A-Za-z_][\w.]{0,200}[(\[].{0,4096}", re.DOTALL)
