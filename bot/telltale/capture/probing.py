@@ -2,8 +2,9 @@
 The probe beside the tests: hand it to the command, and tell what it wrote.
 
 The probe (`probe/telltale_probe.py`) is found by pytest through PYTHONPATH and
-an entry point. Where that does not get through (tox, a container, sudo,
-`python -I`) pytest runs as it would alone, and a finding says what is missing.
+an entry point, and loaded by `telltale_load.py`. Where that does not get
+through (tox, a container, sudo, `python -I`) pytest runs as it would alone, and
+a finding says what is missing.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from telltale.capture.events import Events
 from telltale.capture.output import last_bytes
 from telltale.capture.reports import JUNIT, Reports
 from telltale.capture.words import many
+from telltale.launcher.shelves import make_writable, shelves
 from telltale.model import RunningTest, TestOutcome, TestResult
 
 FOLDER = Path(__file__).resolve().parent / "probe"
@@ -77,8 +79,15 @@ def environ(
         "was": was,
         "test": child.get("PYTEST_CURRENT_TEST", ""),
         "leaks": leaks,
+        "shelf": _shelf(child),
     }
     return {**changed, SETTINGS: json.dumps(settings)}
+
+
+def _shelf(child: Mapping[str, str]) -> str:
+    """Return the folder where the probe may keep its bytecode; empty when there is none."""
+    found = next((each for each in shelves(child) if make_writable(each)), None)
+    return "" if found is None else str(found / "bytecode")
 
 
 def _passes_on(argv: Sequence[str]) -> bool:
