@@ -11,6 +11,7 @@ import pytest
 
 from telltale.capture import probing
 from tests.support import PYTHON
+from tests.unit.pytests import Project
 
 LOAD = """
 import os, sys
@@ -108,3 +109,25 @@ def test_the_place_is_where_telltale_keeps_its_own(tmp_path: Path) -> None:
     environ = probing.environ({"RUNNER_TOOL_CACHE": str(tmp_path)}, ("pytest",), Path("/out"))
     assert json.loads(environ[probing.SETTINGS])["shelf"] == f"{tmp_path}/telltale/bytecode"
     assert (tmp_path / "telltale").is_dir()
+
+
+def test_workers_of_xdist_use_it_too(tmp_path: Path) -> None:
+    shelf = tmp_path / "tools/telltale/bytecode"
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project")
+    project.write(
+        conftest=f"""
+import os, shutil
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree({str(shelf)!r})
+""",
+        test_a="""
+import os
+def test_a():
+    assert not [name for name in os.environ if name.startswith("TELLTALE")]
+""",
+    )
+    ran = project.pytest("-n1", extra={"RUNNER_TOOL_CACHE": str(tmp_path / "tools")})
+    assert ran.outcomes == {"test_a.py::test_a": "passed"}, ran.out
+    assert len(list(shelf.iterdir())) == 2

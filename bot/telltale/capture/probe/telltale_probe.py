@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 VARIABLE = "TELLTALE_PROBE_SETTINGS"
 """JSON: `folder` that takes the files, `was`: variables as they were, `test`, `leaks`."""
+SHELF = "TELLTALE_PROBE_SHELF"
+"""The folder of `telltale_load.py` for a worker of xdist."""
 TEXT = 64 * 1024
 """Characters of one failure."""
 TEXTS = 32 * 1024 * 1024
@@ -73,6 +75,7 @@ class _Place:
         settings = json.loads(given)
         self.folder = str(settings["folder"])
         self.leaks = bool(settings.get("leaks", False))
+        self._shelf = str(settings.get("shelf") or "")
         self._given = given
         self._test = str(settings.get("test", ""))
         self._ours: dict[str, str] = {}
@@ -106,10 +109,12 @@ class _Place:
         if _HERE not in sys.path:
             sys.path.append(_HERE)
 
-    def by_name(self) -> dict[str, str]:
-        """Return the variables that a process needs where plugins are not found by themselves."""
+    def for_workers(self) -> dict[str, str]:
+        """Return what a worker of xdist needs before it is told anything: it takes them away again."""
         options = self._ours.get("PYTEST_ADDOPTS")
-        return {} if options is None else {"PYTEST_ADDOPTS": options, VARIABLE: self._given}
+        if options is not None:  # plugins are not found by themselves
+            return {"PYTEST_ADDOPTS": options, VARIABLE: self._given}
+        return {SHELF: self._shelf} if self._shelf else {}
 
 
 def _without_us(name: str, now: str, was: str | None) -> str | None:
@@ -333,7 +338,7 @@ class _Controller(_Base):
                 frozen.append(_HERE)
             for spec in specs:
                 if _place is not None and spec.popen:
-                    spec.env.update(_place.by_name())
+                    spec.env.update(_place.for_workers())
         except Exception as error:
             self.fail("pytest_xdist_setupnodes", error)
 
