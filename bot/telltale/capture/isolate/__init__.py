@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from telltale.capture.isolate.case import Case, place, read_case
-from telltale.capture.isolate.search import Blocked, Search
+from telltale.capture.isolate.search import MOST, Blocked, Search
 from telltale.capture.isolate.tries import Tries
 from telltale.capture.isolate.verdict import conclude, redacted, undecided
 from telltale.model import FailureKind, Isolation
@@ -29,18 +29,20 @@ def isolate(
     budget_s: float,
     asked: Callable[[], bool] = lambda: False,
     say: Callable[[str], None] = lambda _: None,
+    most: int = MOST,
 ) -> Isolation:
     """
     Run the test again, alone and with others, and return what that shows.
 
     Ends within `budget_s` and a moment for killing, or when `asked` says so,
-    with what is known by then. A test that cannot be run is undecided.
+    with what is known by then. A test that cannot be run is undecided. `most`
+    runs are made to count a rate.
     """
     began = time.monotonic()
     hang_s = _hang_s(case, budget_s)
     with Tries(case, budget_s=budget_s, asked=asked, hang_s=hang_s) as tries:
         try:
-            found = Search(case, tries, say).run()
+            found = Search(case, tries, say, most=most).run()
         except Blocked as blocked:
             return undecided(
                 case, str(blocked), budget_s=budget_s, elapsed_s=time.monotonic() - began

@@ -64,10 +64,13 @@ class Findings:
 class Search:
     """One search; `run` is called once."""
 
-    def __init__(self, case: Case, tries: Tries, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, case: Case, tries: Tries, say: Callable[[str], None], *, most: int = MOST
+    ) -> None:
         self.case = case
         self.tries = tries
         self.say = say
+        self.most = most
         self.found = Findings()
         self.wanted: Failure | None = case.failure
         self._me = case.nodeid
@@ -176,7 +179,7 @@ class Search:
         found = self.found
         if _mixed(found.in_order) or _mixed(found.together):
             # Equal conditions, different outcomes: it is flaky whatever the order adds.
-            self._repeat(self._alone, found.alone, MOST // 2)
+            self._repeat(self._alone, found.alone, self.most // 2)
             if found.alone[Result.SAME]:
                 found.verdict = IsolationVerdict.FLAKY
                 return
@@ -200,7 +203,7 @@ class Search:
             found.polluters, found.itself = (), False
         if self._beside():
             return
-        for _ in range(MOST - 1):
+        for _ in range(self.most - 1):
             self._note(found.alone, self._alone_quietly())
             if found.alone[Result.SAME]:
                 self._rate_alone()
@@ -229,7 +232,7 @@ class Search:
             return False
         self._repeat(step, found.beside, CONFIRM)
         if _mixed(found.beside):
-            self._repeat(step, found.beside, MOST)
+            self._repeat(step, found.beside, self.most)
         runs = _runs(found.beside)
         if self._before:
             self._repeat(self._in_order, found.in_order, runs)
@@ -248,7 +251,7 @@ class Search:
         found = self.found
         found.verdict = IsolationVerdict.FLAKY
         self.say("it passes and fails alone: counting")
-        self._repeat(self._alone_quietly, found.alone, MOST)
+        self._repeat(self._alone_quietly, found.alone, self.most)
 
     # Looking for a few among many
 
@@ -324,8 +327,8 @@ class Search:
             self._repeat(step, found.together, runs)
             self._repeat(self._alone_quietly, found.alone, runs)
         if _mixed(found.together):
-            self._repeat(step, found.together, MOST)
-            self._repeat(self._alone_quietly, found.alone, MOST)
+            self._repeat(step, found.together, self.most)
+            self._repeat(self._alone_quietly, found.alone, self.most)
 
     def _confirming(self, others: Sequence[str]) -> Callable[[], Shown]:
         tests = _tests(others)
@@ -344,8 +347,11 @@ class Search:
             # A file that pollutes by being imported: collected, and none of its tests chosen.
             name = self._me.rpartition("::")[2]
             words = [*words[:-1], words[-1].partition("::")[0], "-k", name.partition("[")[0]]
-        seeded = any("randomly" in option for option in self.case.pytest.options)
-        words += ["--randomly-dont-reorganize"] if seeded else ["-p", "no:randomly"]
+        options = self.case.pytest.options
+        if any(option.startswith("--randomly") for option in options):
+            words += ["--randomly-dont-reorganize"]
+        elif "no:randomly" not in options and "-pno:randomly" not in options:
+            words += ["-p", "no:randomly"]
         shown = self._read(self.tries.as_typed(words))
         if shown.result is Result.SAME:
             python = [*self.case.python, *self.case.pytest.python_options, "-m", "pytest"]
