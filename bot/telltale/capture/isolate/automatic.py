@@ -29,7 +29,7 @@ def chosen(failures: Sequence[Failure]) -> tuple[tuple[Failure, ...], str]:
     if not first or not left:
         return first, ""
     return first, (
-        f"of {many(len(tests), 'failed test')} {len(first)} were run again, one a signature;"
+        f"of {many(len(tests), 'failed test')} {len(first)} {'was' if len(first) == 1 else 'were'} run again, one a signature;"
         " the others: telltale isolate BUNDLE NODEID"
     )
 
