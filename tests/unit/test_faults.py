@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -226,7 +227,7 @@ def test_a_pytest_that_leaves_its_session_or_group_and_hangs(
     # Behind a shell it leads neither, so that it can leave.
     write(project, f"{how}\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(1000)")
 
-    done = profile("--hang-after", "1", "--command", f"{' '.join(PYTEST)}; exit 1", autoload=True)
+    done = profile("--hang-after", "1", "--command", f"{shlex.join(PYTEST)}; exit 1", autoload=True)
 
     assert (done.status, done.evidence.outcome) == (124, Outcome.TIMED_OUT)
     # It was asked all the same, and tidied up.

@@ -299,8 +299,8 @@ def watched(tmp_path: Path) -> Mapping[str, str]:
     wrapper = folder / "git"
     real = shutil.which("git")
     wrapper.write_text(
-        f'#!/bin/sh\nprintf "%s " "$@" >> {tmp_path}/argv.log\n'
-        f'[ -x {tmp_path}/before ] && {tmp_path}/before "$@"\nexec {real} "$@"\n',
+        f'#!/bin/sh\nprintf "%s " "$@" >> "{tmp_path}/argv.log"\n'
+        f'[ -x "{tmp_path}/before" ] && "{tmp_path}/before" "$@"\nexec {real} "$@"\n',
         encoding="ascii",
     )
     wrapper.chmod(0o755)
@@ -346,12 +346,12 @@ def test_a_password_in_an_address_is_not_shown(checkout: Path) -> None:
 def _rival(tmp_path: Path, remote: Path, *, once: bool) -> None:
     """Make another writer's commit land just before each push of ours, or the first only."""
     before = tmp_path / "before"
-    stop = f"[ -e {tmp_path}/pushed ] && exit 0\n" if once else ""
+    stop = f"[ -e '{tmp_path}/pushed' ] && exit 0\n" if once else ""
     real = shutil.which("git")
     before.write_text(
         '#!/bin/sh\ncase "$*" in *--porcelain*) ;; *) exit 0 ;; esac\n'
-        f"{stop}touch {tmp_path}/pushed\n"
-        f"cd {remote} || exit 1\n"
+        f"{stop}touch '{tmp_path}/pushed'\n"
+        f"cd '{remote}' || exit 1\n"
         f"tip=$({real} rev-parse --verify --quiet h)\n"
         "{ echo 'commit refs/heads/h'; echo 'committer rival <r@r> 1 +0000'; printf 'data 1\\nx\\n'\n"
         '[ -z "$tip" ] || echo "from $tip"\n'

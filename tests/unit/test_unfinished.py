@@ -131,7 +131,7 @@ def test_what_the_tests_had_said_is_counted(killed: Callable[[str], Path], proje
     lines = [session, said, *(line for n in range(2) for line in phases(n, about))][:-1]
     (project / "lines").write_text("".join(json.dumps(line) + "\n" for line in lines), "ascii")
 
-    folder = killed("cd out/*/*/artifacts && cat $OLDPWD/lines >>tests.jsonl && cd $OLDPWD")
+    folder = killed('cd out/*/*/artifacts && cat "$OLDPWD/lines" >>tests.jsonl && cd "$OLDPWD"')
 
     assert completed(project) == [folder]
     evidence = assert_valid_bundle(folder)
