@@ -110,6 +110,7 @@ def test_a_pull_request_has_one_comment_that_its_next_run_edits(github: ScratchG
     assert "test_price" in part(comment.body, "New failures")
     assert "peak memory" in part(comment.body, "Regressions")
     assert "test_delivery" in part(comment.body, "Flaky")
+    comment_before = comment.body
 
     github.push_to(pull, sources())
     run = at(FAIR, github).test(pull, WORKFLOW)
@@ -118,7 +119,10 @@ def test_a_pull_request_has_one_comment_that_its_next_run_edits(github: ScratchG
     [edited] = github.fake.repo.comments_on(7)
     assert edited.id == comment.id
     assert pull.head_sha[:7] in edited.body
-    assert not [name for name in ("New failures", "Regressions", "Flaky") if name in edited.body]
+    assert not [name for name in ("New failures", "Flaky") if name in edited.body]
+    # Its memory is back; CPU time may differ on a machine that is busy with something else.
+    assert "\n| peak memory |" in comment_before
+    assert "\n| peak memory |" not in edited.body
     assert run.job("report").summary
     # What a pull request did is kept, and is not what main is compared with.
     assert sum(path.endswith(".other.json.gz") for path in records(github.repository)) == 2

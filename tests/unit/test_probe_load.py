@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from telltale.capture import probing
-from tests.support import PYTHON
 from tests.unit.pytests import Project
 
 LOAD = """
@@ -31,7 +31,7 @@ def load(shelf: Path | None, folder: Path = probing.FOLDER) -> list[str]:
     """Return which modules were compiled in a new process."""
     settings = {"folder": "/nowhere", **({} if shelf is None else {"shelf": str(shelf)})}
     done = subprocess.run(
-        [PYTHON, "-c", LOAD.replace("FOLDER", repr(str(folder)))],
+        [sys.executable, "-c", LOAD.replace("FOLDER", repr(str(folder)))],
         env={"PATH": os.environ["PATH"], probing.SETTINGS: json.dumps(settings)},
         capture_output=True,
         text=True,
