@@ -187,8 +187,34 @@ def test_an_installation_meanwhile_is_noticed(tmp_path: Path) -> None:
 
 def test_the_working_directory_does_not_stand_in_for_the_library(tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit(3)", "ascii")
+    local = tmp_path / "lib/local-1.dist-info"  # where it came from is read with json
+    local.mkdir(parents=True)
+    (local / "METADATA").write_text("Name: local\nVersion: 1\n", "ascii")
+    (local / "direct_url.json").write_text('{"url": "file:///somewhere"}', "ascii")
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path / "lib")}
 
-    assert interpreter.ask(sys.executable, tmp_path, os.environ).packages
+    found = interpreter.ask(sys.executable, tmp_path, environ)
+
+    assert found.origins == {"local": "file:///somewhere"}
+
+
+def test_torch_is_found_without_being_imported(tmp_path: Path) -> None:
+    without = interpreter.ask(sys.executable, tmp_path, os.environ)
+    (tmp_path / "torch.py").write_text("raise SystemExit(3)", "ascii")
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+    assert not without.torch
+    assert interpreter.ask(sys.executable, tmp_path, environ).torch
+
+
+@pytest.mark.parametrize("answer", ["", "nonsense (", "[1]", "name"])
+def test_a_python_that_answers_nonsense(answer: str, tmp_path: Path) -> None:
+    mute = tmp_path / "python3"
+    mute.write_text(f"#!/bin/sh\necho '{answer}'\n", "ascii")
+    mute.chmod(0o755)
+
+    with pytest.raises(ValueError, match="gave no list of its packages"):
+        interpreter.ask(str(mute), tmp_path, os.environ)
 
 
 def test_a_python_that_chatters_or_fails(tmp_path: Path) -> None:
