@@ -137,8 +137,8 @@ def _match(folder: Path, parts: Sequence[str], without: Path) -> Iterator[Path]:
     first, rest = parts[0], parts[1:]
     if first == "**":
         seen: set[Path] = set()
-        for inner in _folders(folder, without):
-            for path in _match(inner, rest or ("*",), without):
+        for inner, files in _folders(folder, without):
+            for path in _inside(inner, files, rest or ("*",), without):
                 if path not in seen:
                     seen.add(path)
                     yield path
@@ -150,6 +150,17 @@ def _match(folder: Path, parts: Sequence[str], without: Path) -> Iterator[Path]:
                 yield from _step(folder / name, rest, without)
 
 
+def _inside(
+    folder: str, files: Sequence[str], parts: Sequence[str], without: Path
+) -> Iterator[Path]:
+    """Yield what the parts describe in a folder whose files are known, without listing it again."""
+    if parts[1:] or parts[0] == "**":
+        yield from _match(Path(folder), parts, without)
+        return
+    for name in sorted(fnmatch.filter(files, parts[0])):
+        yield from _step(Path(folder, name), (), without)
+
+
 def _step(path: Path, rest: Sequence[str], without: Path) -> Iterator[Path]:
     if rest:
         if path.is_dir():
@@ -158,17 +169,17 @@ def _step(path: Path, rest: Sequence[str], without: Path) -> Iterator[Path]:
         yield path
 
 
-def _folders(top: Path, without: Path) -> Iterator[Path]:
-    for folder, names, files in os.walk(top):
-        if MANIFEST in files or Path(folder) == without:
+def _folders(top: Path, without: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield each folder in which a report may be, and the names of the files in it."""
+    # Paths are made of what matches alone: one for each folder was half of the time.
+    start, out = str(top), str(without)
+    for folder, names, files in os.walk(start):
+        environment = folder != start and "pyvenv.cfg" in files
+        if environment or MANIFEST in files or folder == out:
             names.clear()
             continue
-        yield Path(folder)
-        names[:] = sorted(
-            name
-            for name in names
-            if name not in _PRUNED and not Path(folder, name, "pyvenv.cfg").exists()
-        )
+        yield folder, files
+        names[:] = sorted(name for name in names if name not in _PRUNED)
 
 
 def _names(folder: Path) -> list[str]:
