@@ -337,7 +337,7 @@ def _split(argv: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
 
 
 def _parser(environ: Mapping[str, str], called: Sequence[str]) -> argparse.ArgumentParser:
-    """Return the parser of all verbs; only one that is called has its options, which take time."""
+    """Return the parser of the verb that is called, else of all, without options, which take time."""
     parser = argparse.ArgumentParser(
         prog="telltale",
         description="Evidence of every run, verdicts one can defend, failures that reproduce.",
@@ -345,7 +345,9 @@ def _parser(environ: Mapping[str, str], called: Sequence[str]) -> argparse.Argum
     )
     parser.add_argument("--version", action="version", version=f"telltale {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for name, verb in VERBS.items():
+    known = [name for name in called if name in VERBS]
+    for name in known or VERBS:
+        verb = VERBS[name]
         usage = "%(prog)s [options]"
         usage += f" {verb.arguments}" if verb.arguments else ""
         usage += " -- COMMAND..." if verb.wraps else ""
@@ -356,7 +358,7 @@ def _parser(environ: Mapping[str, str], called: Sequence[str]) -> argparse.Argum
             usage=usage.replace("%(prog)s", f"telltale {name}"),
             allow_abbrev=False,
         )
-        if name not in called:
+        if not known:
             continue
         for option in verb.options:
             _add(sub, option, environ)
