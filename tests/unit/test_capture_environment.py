@@ -427,6 +427,15 @@ def test_changes_make_it_dirty_and_the_job_names_the_ref(checkout: Path) -> None
     assert found.sha == git(checkout, "rev-parse", "HEAD")
 
 
+def test_a_commit_that_no_branch_names_has_no_ref(checkout: Path) -> None:
+    (checkout / "HEAD").touch()  # a file of that name must not be mistaken for it
+    git(checkout, "checkout", "-q", "--detach")
+
+    found = source.look(checkout, os.environ, gha.Context()).source
+
+    assert (found.sha, found.ref) == (git(checkout, "rev-parse", "--verify", "HEAD"), "")
+
+
 @pytest.mark.parametrize(
     ("url", "repository"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,25 +34,35 @@ class Checkout:
 def look(cwd: Path, environ: Mapping[str, str], context: gha.Context) -> Checkout:
     """Return what git and the job say about the code in `cwd`; what nobody knows stays empty."""
     git = functools.partial(_ask_git, cwd, environ)
-    top = git("rev-parse", "--show-toplevel")
+    top, sha, branch = _place(git)
     if not top:
         return Checkout(
             source=Source(repository=context.repository, sha=context.sha, ref=context.ref),
             root=None,
         )
     changes = git("status", "--porcelain", "--untracked-files=no")
-    sha = git("rev-parse", "--verify", "--quiet", "HEAD")
-    branch = git("symbolic-ref", "--quiet", "HEAD")
     return Checkout(
         source=Source(
             repository=context.repository
             or _owner_and_name(git("remote", "get-url", "origin") or ""),
             sha=sha or context.sha,
-            ref=context.ref or branch or "",
+            ref=context.ref or branch,
             dirty=None if changes is None else bool(changes),
         ),
         root=Path(top).resolve(),
     )
+
+
+def _place(git: Callable[..., str | None]) -> tuple[str, str, str]:
+    """Return the top folder, the commit and the ref of HEAD; what is not there is empty."""
+    # One question: each costs a start of git before every command.
+    said = git("rev-parse", "--show-toplevel", "HEAD", "--symbolic-full-name", "HEAD") or ""
+    if said.count("\n") >= 2:  # a folder's name may hold more
+        top, sha, ref = said.rsplit("\n", 2)
+        return top, sha, "" if ref == "HEAD" else ref  # detached
+    # There is no commit yet, or no repository.
+    top = git("rev-parse", "--show-toplevel") or ""
+    return top, "", (git("symbolic-ref", "--quiet", "HEAD") or "") if top else ""
 
 
 def changes(cwd: Path, environ: Mapping[str, str]) -> tuple[str, ...] | None:
