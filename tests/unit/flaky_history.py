@@ -5,19 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from telltale.flaky.signature import name_failure
-from telltale.model import (
-    BundleKind,
-    Command,
-    Failure,
-    Host,
-    Origin,
-    Outcome,
-    Record,
-    RecordedTest,
-    Resources,
-    Series,
-    TestOutcome,
-)
+from telltale.model import BundleKind, Command, Failure, Host, Outcome, Resources, TestOutcome
+from telltale.records import Origin, Record, RecordedTest, Series
 
 SERIES = Series(kind=BundleKind.TESTS, job="tests", name="unit")
 RACE = "E   RuntimeError: the cache was changed while it was read\n\nsrc/cache.py:31: RuntimeError"

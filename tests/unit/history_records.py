@@ -13,14 +13,11 @@ from telltale.model import (
     Failure,
     FailureKind,
     Host,
-    Origin,
     Outcome,
-    Record,
-    RecordedTest,
     Resources,
-    Series,
     TestOutcome,
 )
+from telltale.records import Origin, Record, RecordedTest, Series
 
 UNIT = Series(kind=BundleKind.TESTS, job="unit", name="tests")
 FINGERPRINT = "5eed5eed5eed5eed"

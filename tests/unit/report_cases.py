@@ -15,23 +15,25 @@ from pathlib import Path
 from telltale.model import (
     BundleKind,
     Command,
-    Comparison,
     Failure,
     FailureKind,
+    Host,
+    Outcome,
+    Resources,
+    TestOutcome,
+)
+from telltale.records import (
+    Comparison,
     FailureVerdict,
     Flake,
-    Host,
     IssueRef,
     JudgedFailure,
     Judgement,
     Occurrence,
     Origin,
-    Outcome,
     Record,
     RecordedTest,
-    Resources,
     Series,
-    TestOutcome,
     Verdict,
 )
 from telltale.report import (

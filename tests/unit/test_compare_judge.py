@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telltale.compare.judge import METRICS, Limits, judge
-from telltale.model import Judgement, Verdict
+from telltale.records import Judgement, Verdict
 
 CPU = METRICS[0]
 MEMORY = METRICS[1]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telltale.flaky.detect import find_flakes, judge_failures
-from telltale.model import FailureVerdict, Record
+from telltale.records import FailureVerdict, Record
 
 from .flaky_history import DISK, RACE, record, short
 

@@ -4,7 +4,7 @@ import pytest
 
 from telltale.flaky.detect import find_flakes
 from telltale.flaky.filing import decide, to_file
-from telltale.model import Record
+from telltale.records import Record
 
 from .flaky_history import DISK, RACE, record
 

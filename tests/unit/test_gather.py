@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from telltale import bundle
-from telltale.model import BundleKind, Command, Evidence, GithubRun, Origin, Outcome
+from telltale.model import BundleKind, Command, Evidence, GithubRun, Outcome
+from telltale.records import Origin
 from telltale.verbs import gather
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone.utc)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from telltale.errors import HistoryError
 from telltale.history import codec
-from telltale.model import Command, Record, RecordedTest, TestOutcome
+from telltale.model import Command, TestOutcome
+from telltale.records import Record, RecordedTest
 from tests.unit.history_records import any_record, main_run
 
 JUNK: st.SearchStrategy[Any] = st.sampled_from(

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from telltale.errors import HistoryError
 from telltale.history import layout
 from telltale.history.layout import Entry
-from telltale.model import BundleKind, Record, Series
+from telltale.model import BundleKind
+from telltale.records import Record, Series
 from tests.unit.history_records import TERMINAL, UNIT, any_record, main_run, of_pull_request
 
 names = st.text(max_size=80)

@@ -13,7 +13,7 @@ import pytest
 from telltale.errors import UsageError
 from telltale.history import layout, open_history
 from telltale.history.interface import MAX_FILE_BYTES, FileContent, History
-from telltale.model import Series
+from telltale.records import Series
 from tests.unit.history_records import UNIT, main_run, of_pull_request
 
 

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from telltale.history import open_history
-from telltale.model import Record
+from telltale.records import Record
 from tests.unit.history_records import UNIT, main_run
 
 WRITERS = 20

@@ -11,15 +11,8 @@ from hypothesis import strategies as st
 
 from telltale.errors import ForgeDeniedError, UsageError
 from telltale.gha import Context
-from telltale.model import (
-    BundleKind,
-    Command,
-    Evidence,
-    GithubRun,
-    Origin,
-    Outcome,
-    Source,
-)
+from telltale.model import BundleKind, Command, Evidence, GithubRun, Outcome, Source
+from telltale.records import Origin
 from telltale.verbs.origin import contradictions, resolve
 from tests.fake_github import FakeGitHub
 from tests.fake_github.state import Issue, Run

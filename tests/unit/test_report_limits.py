@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from telltale.model import FailureVerdict, Outcome, Verdict
+from telltale.model import Outcome
+from telltale.records import FailureVerdict, Verdict
 from telltale.report import IssueData, Job, ReportData, comment, issue_body, summary
 from telltale.report.comments import (
     COMMENT_LIMIT,

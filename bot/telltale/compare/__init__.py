@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from telltale.compare.baseline import Baseline, choose, executed
 from telltale.compare.durations import suspects
 from telltale.compare.judge import METRICS, Metric, judge, undecided
-from telltale.model import Comparison, JudgedFailure, Judgement, Record, Resources
+from telltale.model import Resources
+from telltale.records import Comparison, JudgedFailure, Judgement, Record
 
 __all__ = ["compare"]
 

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from telltale.model import Origin, Outcome, Record, TestOutcome
+from telltale.model import Outcome, TestOutcome
+from telltale.records import Origin, Record
 
 MAX_RUNS = 20
 """The newest so many: older ones describe another program."""

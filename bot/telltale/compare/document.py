@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from telltale.model import Comparison, JudgedFailure, Judgement
+from telltale.records import Comparison, JudgedFailure, Judgement
 
 SCHEMA = "telltale.comparison/1"
 

@@ -12,7 +12,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from telltale.model import Judgement, Resources, Verdict
+from telltale.model import Resources
+from telltale.records import Judgement, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,18 +13,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from telltale.model import (
-    Failure,
-    FailureKind,
-    FailureVerdict,
-    Flake,
-    JudgedFailure,
-    Occurrence,
-    Outcome,
-    Record,
-    Series,
-    TestOutcome,
-)
+from telltale.model import Failure, FailureKind, Outcome, TestOutcome
+from telltale.records import FailureVerdict, Flake, JudgedFailure, Occurrence, Record, Series
 
 BROKEN_STREAK = 3
 """So many failures in a row, without a pass on the same code, are not called flaky.

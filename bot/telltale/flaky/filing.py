@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
-from telltale.model import Flake, Occurrence
+from telltale.records import Flake, Occurrence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

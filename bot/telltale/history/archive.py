@@ -11,7 +11,7 @@ from typing import TypeVar
 from telltale.errors import HistoryError, UsageError
 from telltale.history import codec, layout
 from telltale.history.interface import FileContent, Store
-from telltale.model import Record, Series
+from telltale.records import Record, Series
 
 T = TypeVar("T")
 

@@ -24,14 +24,11 @@ from telltale.model import (
     Failure,
     FailureKind,
     Host,
-    Origin,
     Outcome,
-    Record,
-    RecordedTest,
     Resources,
-    Series,
     TestOutcome,
 )
+from telltale.records import Origin, Record, RecordedTest, Series
 
 SCHEMA = "telltale.record/1"
 

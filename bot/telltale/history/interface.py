@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from telltale.model import Record, Series
+from telltale.records import Record, Series
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 """Larger files in a history are not ours: they are reported and never read."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from telltale.errors import HistoryError
-from telltale.model import Origin, Record, Series
+from telltale.records import Origin, Record, Series
 
 RECORDS = "records"
 SERIES_FILE = "series.json"

@@ -18,17 +18,8 @@ from telltale import bundle
 from telltale.flaky.signature import name_failure
 from telltale.history import codec
 from telltale.history.ingest import read_report
-from telltale.model import (
-    Command,
-    Evidence,
-    Failure,
-    Host,
-    Origin,
-    Record,
-    RecordedTest,
-    Series,
-    TestResult,
-)
+from telltale.model import Command, Evidence, Failure, Host, TestResult
+from telltale.records import Origin, Record, RecordedTest, Series
 
 MAX_TEXTS = 256 * 1024
 """Characters of all failure texts of a record together."""

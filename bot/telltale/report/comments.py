@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from telltale.model import FailureVerdict
+from telltale.records import FailureVerdict
 from telltale.report import templating, words
 from telltale.report.arrange import make_view
 from telltale.report.data import ReportData

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from telltale.model import Comparison, Flake, IssueRef
+from telltale.records import Comparison, Flake, IssueRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from telltale.model import JudgedFailure, Judgement
+from telltale.records import JudgedFailure, Judgement
 from telltale.report import words
 from telltale.report.arrange import make_view
 from telltale.report.data import Job, ReportData

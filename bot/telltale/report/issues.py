@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from telltale.model import FailureKind, Flake, Occurrence
+from telltale.model import FailureKind
+from telltale.records import Flake, Occurrence
 from telltale.report import escape, templating, words
 from telltale.report.data import IssueData, Rate
 

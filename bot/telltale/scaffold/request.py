@@ -9,15 +9,8 @@ from pathlib import Path
 from telltale import bundle
 from telltale.capture.redact import Redactor
 from telltale.errors import BundleError, ScaffoldError
-from telltale.model import (
-    Command,
-    Failure,
-    Host,
-    Record,
-    Source,
-    TestOutcome,
-    TestResult,
-)
+from telltale.model import Command, Failure, Host, Source, TestOutcome, TestResult
+from telltale.records import Record
 
 LOG_BYTES = 64 * 1024
 MOST_BEFORE = 20_000

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from telltale.compare import compare
 from telltale.flaky.detect import judge_failures
-from telltale.model import Comparison, Record
+from telltale.records import Comparison, Record
 
 
 def assess(head: Record, records: Sequence[Record]) -> Comparison:

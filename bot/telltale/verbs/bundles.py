@@ -11,8 +11,8 @@ from telltale.errors import BundleError
 from telltale.gha import Context
 from telltale.history import open_history
 from telltale.history.interface import History
-from telltale.model import Record
 from telltale.options import Invocation
+from telltale.records import Record
 from telltale.verbs import gather
 from telltale.verbs.origin import resolve
 

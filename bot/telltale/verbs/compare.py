@@ -11,8 +11,8 @@ from telltale.compare.document import to_document
 from telltale.errors import UsageError
 from telltale.gha import Context
 from telltale.history.interface import History
-from telltale.model import Comparison, Record
 from telltale.options import Invocation
+from telltale.records import Comparison, Record
 from telltale.report import ReportData, summary
 from telltale.report.data import Job
 from telltale.verbs.assess import assess

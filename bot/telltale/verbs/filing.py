@@ -13,7 +13,7 @@ from telltale.flaky.detect import find_flakes
 from telltale.flaky.filing import to_file
 from telltale.forge import Forge
 from telltale.history.interface import FileContent, History
-from telltale.model import Flake, IssueRef, Record
+from telltale.records import Flake, IssueRef, Record
 from telltale.report.data import IssueData
 from telltale.report.issues import issue_body, issue_title
 from telltale.verbs.publish import IssuePlan, known_issues, publish_issues

@@ -9,8 +9,8 @@ from typing import Any
 from telltale import gha
 from telltale.flaky.detect import find_flakes
 from telltale.flaky.filing import decide
-from telltale.model import Flake
 from telltale.options import Invocation
+from telltale.records import Flake
 from telltale.verbs.bundles import history_of, warn
 
 

@@ -16,7 +16,8 @@ from telltale import bundle, unpack
 from telltale.errors import BundleError, ForgeError, UsageError
 from telltale.forge import Artifact, Forge
 from telltale.history.record import make_record
-from telltale.model import Evidence, Origin, Record, Series
+from telltale.model import Evidence
+from telltale.records import Origin, Record, Series
 from telltale.verbs import second_net
 from telltale.verbs.origin import contradictions
 

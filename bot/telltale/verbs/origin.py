@@ -13,7 +13,8 @@ from typing import Any
 from telltale.errors import UsageError
 from telltale.forge import Forge, PullRequest
 from telltale.gha import Context
-from telltale.model import Evidence, Origin
+from telltale.model import Evidence
+from telltale.records import Origin
 
 PULL_REQUEST_EVENTS = frozenset({"pull_request", "pull_request_target"})
 BRANCH_EVENTS = frozenset({"push", "schedule", "workflow_dispatch"})

@@ -15,7 +15,8 @@ from typing import Literal
 
 from telltale.errors import ForgeError
 from telltale.forge import Comment, Forge, Issue, PullRequest
-from telltale.model import FailureKind, IssueRef
+from telltale.model import FailureKind
+from telltale.records import IssueRef
 from telltale.report.comments import state_of
 from telltale.report.issues import merge_issue_body, signature_of
 

@@ -14,8 +14,8 @@ from telltale.capture import shell
 from telltale.errors import HistoryError, TelltaleError, UsageError
 from telltale.forge import Forge, GitHubForge
 from telltale.history.interface import History
-from telltale.model import Comparison, Origin, Record, Series
 from telltale.options import Invocation
+from telltale.records import Comparison, Origin, Record, Series
 from telltale.report.comments import MARKER
 from telltale.report.data import Job, ReportData
 from telltale.verbs import filing, gather, report_folder

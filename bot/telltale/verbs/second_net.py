@@ -19,7 +19,7 @@ from typing import Any
 
 from telltale.capture import cleaning
 from telltale.capture.redact import HIDDEN, Redactor
-from telltale.model import Record
+from telltale.records import Record
 
 _RULES = (
     # module under detect_secrets.plugins, and its class
