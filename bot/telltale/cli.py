@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from telltale import __version__, gha
 from telltale.errors import TelltaleError, UsageError
@@ -47,6 +48,8 @@ ARTIFACT_NAME = Option(
     name="artifact-name",
     help="Name of the uploaded artifact; the default is unique by job, name, leg of the matrix and attempt.",
 )
+
+JSON = Option(name="json", help="Print JSON.", default="false", flag=True)
 
 PROFILE_TESTS = (
     Option(name="command", help="Command to run, written as in bash."),
@@ -148,6 +151,15 @@ PROFILE_TESTS = (
     ),
 )
 
+HISTORY_STEPS: Mapping[str, Verb] = {
+    "list": Verb(
+        help="List the series: how many records of which days, and what they weigh.",
+        half="bot",
+        module="history_list",
+        options=(HISTORY, TOKEN, JSON),
+    ),
+}
+
 VERBS: Mapping[str, Verb] = {
     "profile-tests": Verb(
         help="Run a test command under measurement and keep an evidence bundle.",
@@ -231,7 +243,7 @@ VERBS: Mapping[str, Verb] = {
         options=(
             HISTORY,
             TOKEN,
-            Option(name="json", help="Print JSON.", default="false", flag=True),
+            JSON,
         ),
     ),
     "scaffold": Verb(
@@ -265,8 +277,14 @@ VERBS: Mapping[str, Verb] = {
         options=(
             Option(name="budget", help="Seconds to spend.", default="120", metavar="SECONDS"),
             SOURCE,
-            Option(name="json", help="Print JSON.", default="false", flag=True),
+            JSON,
         ),
+    ),
+    "history": Verb(
+        help="Look into the history and look after it.",
+        half="bot",
+        module="",
+        steps=HISTORY_STEPS,
     ),
     "validate": Verb(
         help="Check that bundles are complete and well formed.",
@@ -290,7 +308,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     environ = dict(os.environ)
     try:
         invocation = parse(sys.argv[1:] if argv is None else argv, environ)
-        module = importlib.import_module(f"telltale.verbs.{VERBS[invocation.verb].module}")
+        module = importlib.import_module(f"telltale.verbs.{calls()[invocation.verb].module}")
         status: int = module.run(invocation)
     except TelltaleError as error:
         print(gha.error_line(str(error), environ), file=sys.stderr)
@@ -307,12 +325,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+def calls() -> dict[str, Verb]:
+    """Return what can be called, as it is typed: `record`, `history list`."""
+    found = {}
+    for name, verb in VERBS.items():
+        steps = {f"{name} {step}": each for step, each in verb.steps.items()}
+        found.update(steps or {name: verb})
+    return found
+
+
 def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Invocation:
     """Turn arguments and variables into an `Invocation`; argparse exits with 2 on a mistake."""
     before, command = _split(argv)
     args = vars(_parser(environ, before[:1]).parse_args(before))
-    name = args["verb"]
-    verb = VERBS[name]
+    name = " ".join(filter(None, (args["verb"], args.get("step"))))
+    verb = calls()[name]
     if command and not verb.wraps:
         raise UsageError(f"{name} runs no command: remove `-- {command[0]} ...`")
     values: dict[str, str | tuple[str, ...]] = {}
@@ -347,28 +374,35 @@ def _parser(environ: Mapping[str, str], called: Sequence[str]) -> argparse.Argum
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     known = [name for name in called if name in VERBS]
     for name in known or VERBS:
-        verb = VERBS[name]
-        usage = "%(prog)s [options]"
-        usage += f" {verb.arguments}" if verb.arguments else ""
-        usage += " -- COMMAND..." if verb.wraps else ""
-        sub = verbs.add_parser(
-            name,
-            help=verb.help,
-            description=verb.help,
-            usage=usage.replace("%(prog)s", f"telltale {name}"),
-            allow_abbrev=False,
-        )
-        if not known:
-            continue
-        for option in verb.options:
-            _add(sub, option, environ)
-        if verb.arguments:
-            sub.add_argument(
-                "arguments",
-                nargs="*" if verb.arguments.startswith("[") else "+",
-                metavar=verb.arguments.strip("[]."),
-            )
+        _add_verb(verbs, name, VERBS[name], environ if known else None)
     return parser
+
+
+def _add_verb(
+    among: Any, name: str, verb: Verb, environ: Mapping[str, str] | None, before: str = ""
+) -> None:
+    """Add a verb, or a step of one; without its options and steps when there is no environment."""
+    usage = f"telltale {before}{name} "
+    usage += "STEP" if verb.steps else "[options]"
+    usage += f" {verb.arguments}" if verb.arguments else ""
+    usage += " -- COMMAND..." if verb.wraps else ""
+    sub = among.add_parser(
+        name, help=verb.help, description=verb.help, usage=usage, allow_abbrev=False
+    )
+    if environ is None:
+        return
+    if verb.steps:
+        steps = sub.add_subparsers(dest="step", required=True, metavar="STEP")
+        for step, each in verb.steps.items():
+            _add_verb(steps, step, each, environ, before=f"{name} ")
+    for option in verb.options:
+        _add(sub, option, environ)
+    if verb.arguments:
+        sub.add_argument(
+            "arguments",
+            nargs="*" if verb.arguments.startswith("[") else "+",
+            metavar=verb.arguments.strip("[]."),
+        )
 
 
 def _add(parser: argparse.ArgumentParser, option: Option, environ: Mapping[str, str]) -> None:

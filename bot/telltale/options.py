@@ -55,6 +55,8 @@ class Verb:
     """What the positional arguments are called, as in `BUNDLE...`; empty when there are none."""
     wraps: bool = False
     """Whether a command may follow `--`."""
+    steps: Mapping[str, Verb] = field(default_factory=dict)
+    """By the word that follows the verb, as in `history list`; the verb itself then has no options."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ class Invocation:
     """One call of a verb: every option's text, and what surrounds it."""
 
     verb: str
+    """As it was typed, with its step: `record`, `history list`."""
     values: Mapping[str, str | tuple[str, ...]]
     arguments: tuple[str, ...] = ()
     command: tuple[str, ...] = ()

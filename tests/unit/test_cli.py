@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from telltale.cli import VERBS, main, parse
+from telltale.cli import calls, main, parse
 from telltale.errors import UsageError
 from telltale.options import Invocation
 
@@ -61,17 +61,26 @@ class TestParse:
         assert invocation.flag("record") is expected
         assert invocation.arguments == ("bundle",)
 
-    @pytest.mark.parametrize("verb", VERBS)
+    @pytest.mark.parametrize("verb", calls())
     def test_every_verb_explains_itself(
         self, verb: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         with pytest.raises(SystemExit) as exit_:
-            parse([verb, "--help"], {})
+            parse([*verb.split(), "--help"], {})
         assert exit_.value.code == 0
         printed = capsys.readouterr().out
-        for option in VERBS[verb].options:
+        for option in calls()[verb].options:
             assert f"--{option.name}" in printed
             assert option.env in printed.replace("\n", "")
+
+    def test_a_verb_with_steps_needs_one_and_names_them(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert parse(["history", "list", "--json"], {}).verb == "history list"
+        with pytest.raises(SystemExit) as exit_:
+            parse(["history", "lst"], {})
+        assert exit_.value.code == 2
+        assert "list" in capsys.readouterr().err
 
 
 class TestValues:

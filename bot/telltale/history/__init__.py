@@ -12,9 +12,9 @@ from telltale.history.archive import Archive
 from telltale.history.branch import BranchStore, check_name
 from telltale.history.folder import FolderStore
 from telltale.history.git import Git
-from telltale.history.interface import History
+from telltale.history.interface import History, Store
 
-__all__ = ["open_history"]
+__all__ = ["open_history", "open_store"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
@@ -27,8 +27,21 @@ def open_history(
     token: str = "",
     environ: Mapping[str, str] | None = None,
 ) -> History:
+    """Open the history at an address; as `open_store`."""
+    store = open_store(uri, cwd=cwd, remote_url=remote_url, token=token, environ=environ)
+    return Archive(store)
+
+
+def open_store(
+    uri: str,
+    *,
+    cwd: Path,
+    remote_url: str = "",
+    token: str = "",
+    environ: Mapping[str, str] | None = None,
+) -> Store:
     """
-    Open the history at a folder, `branch:NAME` or `branch:NAME@REMOTE`; make nothing yet.
+    Open the files of the history at a folder, `branch:NAME` or `branch:NAME@REMOTE`; make nothing yet.
 
     REMOTE is a remote of the repository in `cwd`, a URL or a path; without it
     it is `origin`, and where there is none, `remote_url`. `token` is sent to
@@ -53,19 +66,19 @@ def open_history(
             f"--history {uri}: expected a folder, branch:NAME or branch:NAME@REMOTE;"
             f" a branch of a repository there is branch:NAME@{uri}"
         )
-    return Archive(FolderStore(cwd / Path(uri).expanduser()))
+    return FolderStore(cwd / Path(uri).expanduser())
 
 
 def _open_branch(
     uri: str, *, cwd: Path, remote_url: str, token: str, environ: Mapping[str, str]
-) -> History:
+) -> Store:
     # The first @ ends the name: addresses such as git@host:path have one too.
     name, _, where = uri.removeprefix("branch:").partition("@")
     if where.startswith("-"):
         raise UsageError(f"--history {uri}: {where!r} is not a remote")
     check_name(name, Git(environ=environ, cwd=cwd))
     found = remote.find(where, cwd=cwd, fallback=remote_url, token=token, environ=environ)
-    return Archive(BranchStore(name, found, environ=environ))
+    return BranchStore(name, found, environ=environ)
 
 
 def _bare_environment() -> dict[str, str]:

@@ -47,13 +47,9 @@ class Archive:
 
     def series(self) -> tuple[Series, ...]:
         """Return every series, sorted; a damaged description is a problem, not an error."""
-        descriptions = [
-            path
-            for path in self._store.paths(layout.RECORDS)
-            if PurePosixPath(path).name == layout.SERIES_FILE and path.count("/") == 2
-        ]
+        descriptions = layout.descriptions(self._store.paths(layout.RECORDS))
         contents = self._store.read(descriptions)
-        found = {self._noting(partial(_series, data, path)) for path, data in contents.items()}
+        found = {self._noting(partial(read_series, data, path)) for path, data in contents.items()}
         return tuple(sorted(series for series in found if series is not None))
 
     def load(self, series: Series, *, limit: int = 200) -> tuple[Record, ...]:
@@ -98,7 +94,8 @@ def _describe(series: Series) -> bytes:
     return (json.dumps(document, sort_keys=True) + "\n").encode("ascii")
 
 
-def _series(data: bytes, path: str) -> Series:
+def read_series(data: bytes, path: str) -> Series:
+    """Return the series that the file at `path` describes; `HistoryError` when it does not."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:

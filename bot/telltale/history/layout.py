@@ -86,6 +86,13 @@ def entry(path: str) -> Entry | None:
     return Entry(path=path, stamp=found[1], id=found[2], other=found[3] is not None)
 
 
+def descriptions(paths: Iterable[str]) -> list[str]:
+    """Return those of the paths that describe a series: `records/<series>/series.json`."""
+    return [
+        path for path in paths if PurePosixPath(path).name == SERIES_FILE and path.count("/") == 2
+    ]
+
+
 def window(entries: Iterable[Entry], limit: int) -> tuple[Entry, ...]:
     """
     Choose at most `limit` entries, newest first, one per id.

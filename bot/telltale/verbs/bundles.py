@@ -9,8 +9,9 @@ from pathlib import Path
 from telltale import gha
 from telltale.errors import BundleError
 from telltale.gha import Context
-from telltale.history import open_history
-from telltale.history.interface import History
+from telltale.history import open_store
+from telltale.history.archive import Archive
+from telltale.history.interface import History, Store
 from telltale.options import Invocation
 from telltale.records import Record
 from telltale.verbs import gather
@@ -32,8 +33,13 @@ def read_bundles(invocation: Invocation, context: Context) -> tuple[Record, ...]
 
 def history_of(invocation: Invocation, context: Context) -> History:
     """Open the history that `--history` names."""
+    return Archive(store_of(invocation, context))
+
+
+def store_of(invocation: Invocation, context: Context) -> Store:
+    """Open the files of the history that `--history` names."""
     address = f"{context.server_url}/{context.repository}.git" if context.repository else ""
-    return open_history(
+    return open_store(
         invocation.text("history"),
         cwd=Path.cwd(),
         remote_url=address,
