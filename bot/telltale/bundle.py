@@ -26,6 +26,7 @@ from telltale.errors import BundleError, UsageError
 from telltale.model import (
     BundleKind,
     Command,
+    Confirmation,
     Evidence,
     Failure,
     FailureKind,
@@ -43,6 +44,7 @@ from telltale.model import (
     TestCounts,
     TestOutcome,
     TestResult,
+    Verdict,
 )
 
 SCHEMA = "telltale.evidence/1"
@@ -80,6 +82,9 @@ FINDINGS_LIMIT = 200
 PROFILES_LIMIT = 100
 LEAKS_LIMIT = 200
 ISOLATION_LIMIT = 50
+CONFIRMATIONS_LIMIT = 100
+MEASUREMENTS_LIMIT = 100
+"""Figures of one side of a confirmation."""
 RUNNING_LIMIT = 1000
 """Tests that were running when a run ended: one a worker."""
 HASH_LIMIT = 256 * 1024 * 1024
@@ -362,6 +367,7 @@ def _to_json(evidence: Evidence) -> dict[str, Any]:
     if more > 0:
         document["findings"][FINDINGS_LIMIT:] = [f"left out: {more} more"]
     del document["leaks"][LEAKS_LIMIT:]
+    del document["confirmations"][CONFIRMATIONS_LIMIT:]
     if evidence.github is None:
         del document["github"]
     return document
@@ -533,6 +539,16 @@ class _Fields:
         inner = _Fields(self.path, f"{self.prefix}{key}.", {str(i): v for i, v in enumerate(value)})
         return tuple(inner.text(index) for index in inner.values)
 
+    def numbers(self, key: str, limit: int) -> tuple[float, ...]:
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or len(value) > limit:
+            raise self.wrong(key, f"a list of at most {limit} numbers")
+        inner = _Fields(self.path, f"{self.prefix}{key}.", {str(i): v for i, v in enumerate(value)})
+        found = [inner.number(index) for index in inner.values]
+        if None in found:
+            raise self.wrong(key, "a list of numbers")
+        return tuple(each for each in found if each is not None)
+
     def mapping(self, key: str) -> dict[str, str]:
         value = self.values.get(key, {})
         if not isinstance(value, dict) or len(value) > 10_000:
@@ -593,6 +609,9 @@ def _evidence(fields: _Fields) -> Evidence:
         disagreements=fields.texts("disagreements", 1000),
         leaks=tuple(_leak(each) for each in fields.objects("leaks", LEAKS_LIMIT)),
         isolation=tuple(_isolation(each) for each in fields.objects("isolation", ISOLATION_LIMIT)),
+        confirmations=tuple(
+            _confirmation(each) for each in fields.objects("confirmations", CONFIRMATIONS_LIMIT)
+        ),
         telltale=fields.text("telltale", ""),
     )
 
@@ -684,6 +703,20 @@ def _isolation(fields: _Fields) -> Isolation:
         command=fields.text("command"),
         budget_s=fields.number("budget_s") or 0.0,
         elapsed_s=fields.number("elapsed_s") or 0.0,
+    )
+
+
+def _confirmation(fields: _Fields) -> Confirmation:
+    return Confirmation(
+        nodeid=fields.text("nodeid"),
+        metric=fields.text("metric"),
+        unit=fields.text("unit"),
+        base=fields.numbers("base", MEASUREMENTS_LIMIT),
+        head=fields.numbers("head", MEASUREMENTS_LIMIT),
+        wins=fields.whole("wins"),
+        pairs=fields.whole("pairs"),
+        verdict=fields.choice("verdict", Verdict),
+        reason=fields.text("reason"),
     )
 
 

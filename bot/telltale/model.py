@@ -297,6 +297,40 @@ class Isolation:
     elapsed_s: float = 0.0
 
 
+@enum.unique
+class Verdict(str, enum.Enum):
+    """What a figure says about the change under test."""
+
+    REGRESSION = "regression"
+    IMPROVEMENT = "improvement"
+    UNCHANGED = "unchanged"
+    UNDECIDED = "undecided"
+    """The history is too short or not comparable, or nothing could be measured: said, not guessed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """What became of measuring a suspect again: base and head in turn, on one machine."""
+
+    nodeid: str
+    """The test, or empty for the whole run."""
+    metric: str
+    """As in a judgement: `cpu_s`, `duration_s` and so on."""
+    unit: str
+    """`s` or `bytes`."""
+    base: tuple[float, ...]
+    """The figures of the code without the change, in the order of measurement."""
+    head: tuple[float, ...]
+    """The figures of the code under test, likewise."""
+    wins: int
+    """Pairs, of one base and one head figure, that differ in the way the medians do."""
+    pairs: int
+    """Each base figure with each head figure."""
+    verdict: Verdict
+    reason: str
+    """Why, in words a person can check."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """What one profiler left of a run."""
@@ -345,5 +379,7 @@ class Evidence:
     """What tests left changed and nobody put back, the worst first."""
     isolation: tuple[Isolation, ...] = ()
     """Failed tests that were run again, alone and with others."""
+    confirmations: tuple[Confirmation, ...] = ()
+    """Suspects that were measured again, base and head in turn."""
     telltale: str = ""
     """Version of the program that wrote it."""

@@ -10,18 +10,17 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from telltale.model import BundleKind, Command, Failure, Host, Outcome, Resources, TestOutcome
-
-
-@enum.unique
-class Verdict(str, enum.Enum):
-    """What a figure says about the change under test."""
-
-    REGRESSION = "regression"
-    IMPROVEMENT = "improvement"
-    UNCHANGED = "unchanged"
-    UNDECIDED = "undecided"
-    """The history is too short or not comparable: said, not guessed."""
+from telltale.model import (
+    BundleKind,
+    Command,
+    Confirmation,
+    Failure,
+    Host,
+    Outcome,
+    Resources,
+    TestOutcome,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +108,8 @@ class Record:
     """Why the figures are no measurement; empty when they are one."""
     disagreements: tuple[str, ...] = ()
     """Where exit status, test report and pytest's own word contradict each other."""
+    confirmations: tuple[Confirmation, ...] = ()
+    """Suspects that were measured again, base and head in turn, in the run's own job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

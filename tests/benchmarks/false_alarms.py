@@ -25,8 +25,8 @@ from dataclasses import dataclass
 
 from telltale.compare.durations import MAX_SUSPECTS, suspects
 from telltale.compare.judge import METRICS, judge
-from telltale.model import BundleKind, Command, Host, Outcome, Resources, TestOutcome
-from telltale.records import Origin, Record, RecordedTest, Series, Verdict
+from telltale.model import BundleKind, Command, Host, Outcome, Resources, TestOutcome, Verdict
+from telltale.records import Origin, Record, RecordedTest, Series
 
 TESTS = 2_000
 SLOWED = 40

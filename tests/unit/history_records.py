@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from telltale.model import (
     BundleKind,
     Command,
+    Confirmation,
     Failure,
     FailureKind,
     Host,
     Outcome,
     Resources,
     TestOutcome,
+    Verdict,
 )
 from telltale.records import Origin, Record, RecordedTest, Series
 
@@ -166,4 +168,19 @@ def any_record() -> st.SearchStrategy[Record]:
         profiled=st.lists(_text, max_size=3).map(tuple),
         invalid=st.lists(_text, max_size=3).map(tuple),
         disagreements=st.lists(_text, max_size=3).map(tuple),
+        confirmations=st.lists(
+            st.builds(
+                Confirmation,
+                nodeid=_text,
+                metric=_text,
+                unit=_text,
+                base=st.lists(st.floats(0, 1e9), max_size=5).map(tuple),
+                head=st.lists(st.floats(0, 1e9), max_size=5).map(tuple),
+                wins=st.integers(0, 25),
+                pairs=st.integers(0, 25),
+                verdict=st.sampled_from(Verdict),
+                reason=_text,
+            ),
+            max_size=2,
+        ).map(tuple),
     )

@@ -21,6 +21,7 @@ from telltale.model import (
     Outcome,
     Resources,
     TestOutcome,
+    Verdict,
 )
 from telltale.records import (
     Comparison,
@@ -34,7 +35,6 @@ from telltale.records import (
     Record,
     RecordedTest,
     Series,
-    Verdict,
 )
 from telltale.report import (
     IssueData,

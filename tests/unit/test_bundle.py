@@ -23,6 +23,7 @@ from telltale.errors import BundleError, UsageError
 from telltale.model import (
     BundleKind,
     Command,
+    Confirmation,
     Evidence,
     Failure,
     FailureKind,
@@ -34,6 +35,7 @@ from telltale.model import (
     TestCounts,
     TestOutcome,
     TestResult,
+    Verdict,
 )
 from tests.support import ROOT, assert_valid_bundle, assert_valid_manifest
 
@@ -160,6 +162,21 @@ evidences = st.builds(
         max_size=3,
     ).map(tuple),
     findings=st.lists(texts, max_size=3).map(tuple),
+    confirmations=st.lists(
+        st.builds(
+            Confirmation,
+            nodeid=texts,
+            metric=texts,
+            unit=texts,
+            base=st.lists(st.floats(0, 1e6), max_size=5).map(tuple),
+            head=st.lists(st.floats(0, 1e6), max_size=5).map(tuple),
+            wins=st.integers(0, 25),
+            pairs=st.integers(0, 25),
+            verdict=st.sampled_from(Verdict),
+            reason=texts,
+        ),
+        max_size=3,
+    ).map(tuple),
     telltale=texts,
 )
 

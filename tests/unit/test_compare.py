@@ -18,8 +18,8 @@ from telltale.cli import main
 from telltale.compare import compare
 from telltale.compare.document import to_document
 from telltale.flaky.detect import judge_failures
-from telltale.model import Outcome
-from telltale.records import Record, Verdict
+from telltale.model import Outcome, Verdict
+from telltale.records import Record
 from telltale.verbs.assess import assess
 from tests.unit.history_records import any_record, main_run, of_pull_request
 from tests.unit.test_record import failed, passed, write_bundle

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from telltale.compare import compare
 from telltale.compare.baseline import MAX_RUNS, choose
-from telltale.model import Outcome
-from telltale.records import Origin, Record, Series, Verdict
+from telltale.model import Outcome, Verdict
+from telltale.records import Origin, Record, Series
 from tests.unit.history_records import PARTS, TERMINAL, UNIT, main_run, of_pull_request
 
 HEAD = main_run(100, origin=of_pull_request(100))

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telltale.compare.durations import MAX_SUSPECTS, run_factor, suspects
-from telltale.model import TestOutcome
-from telltale.records import Record, RecordedTest, Verdict
+from telltale.model import TestOutcome, Verdict
+from telltale.records import Record, RecordedTest
 from tests.unit.history_records import main_run
 
 NAMES = [f"tests/test_a.py::test_{index}" for index in range(60)]

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telltale.compare.judge import METRICS, Limits, judge
-from telltale.records import Judgement, Verdict
+from telltale.model import Verdict
+from telltale.records import Judgement
 
 CPU = METRICS[0]
 MEMORY = METRICS[1]

@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from telltale.compare.confirming import confirm
 from telltale.compare.judge import METRICS, Limits
 from telltale.history import codec
 from tests.unit.history_records import main_run
@@ -31,6 +32,7 @@ def test_every_key_of_a_record_is_described() -> None:
         profiled=("a profiler",),
         invalid=("a guard",),
         disagreements=("a contradiction",),
+        confirmations=(confirm("cpu_s", "a.py::b", "s", (), ()),),
     )
     document = json.loads(gzip.decompress(codec.encode(whole)))
     described = table(HISTORY, "| key | what |")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from telltale.model import Outcome
-from telltale.records import FailureVerdict, Verdict
+from telltale.model import Outcome, Verdict
+from telltale.records import FailureVerdict
 from telltale.report import IssueData, Job, ReportData, comment, issue_body, summary
 from telltale.report.comments import (
     COMMENT_LIMIT,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telltale.model import FailureKind, Outcome, Resources, TestOutcome
-from telltale.records import FailureVerdict, Judgement, Verdict
+from telltale.model import FailureKind, Outcome, Resources, TestOutcome, Verdict
+from telltale.records import FailureVerdict, Judgement
 from telltale.report import ReportData
 from telltale.report import figures as f
 from telltale.report.arrange import make_view

@@ -18,8 +18,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from telltale.compare.judge import interquartile_range
-from telltale.model import TestOutcome
-from telltale.records import Judgement, Record, Verdict
+from telltale.model import TestOutcome, Verdict
+from telltale.records import Judgement, Record
 
 MAX_SUSPECTS = 20
 MIN_RUNS = 5

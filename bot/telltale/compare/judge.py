@@ -12,8 +12,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from telltale.model import Resources
-from telltale.records import Judgement, Verdict
+from telltale.model import Resources, Verdict
+from telltale.records import Judgement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

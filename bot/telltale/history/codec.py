@@ -21,12 +21,14 @@ from telltale.history import fields as take
 from telltale.model import (
     BundleKind,
     Command,
+    Confirmation,
     Failure,
     FailureKind,
     Host,
     Outcome,
     Resources,
     TestOutcome,
+    Verdict,
 )
 from telltale.records import Origin, Record, RecordedTest, Series
 
@@ -40,6 +42,9 @@ MAX_FAILURES = 2_000
 MAX_MESSAGE = 500
 MAX_FAILURE_TEXT = 4_096
 MAX_FINDINGS = 100
+MAX_CONFIRMATIONS = 100
+MAX_MEASUREMENTS = 100
+"""Figures of one side of a confirmation."""
 
 _LETTERS: Mapping[TestOutcome, str] = {
     TestOutcome.PASSED: "p",
@@ -113,6 +118,7 @@ def encode(record: Record) -> bytes:
         "findings": list(record.findings),
         # Absent where there is nothing to say, as in the records from before there were any.
         **{key: list(texts) for key, texts in _later(record).items() if texts},
+        **_confirmed(record),
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     packed = io.BytesIO()
@@ -191,6 +197,40 @@ def _record(data: Mapping[str, Any]) -> Record:
         profiled=_later_texts(data, "profiled"),
         invalid=_later_texts(data, "invalid"),
         disagreements=_later_texts(data, "disagreements"),
+        confirmations=_confirmations(data),
+    )
+
+
+def _confirmed(record: Record) -> Mapping[str, Any]:
+    if not record.confirmations:
+        return {}
+    return {
+        "confirmations": [
+            {**asdict(each), "verdict": each.verdict.value} for each in record.confirmations
+        ]
+    }
+
+
+def _confirmations(data: Mapping[str, Any]) -> tuple[Confirmation, ...]:
+    if "confirmations" not in data:
+        return ()
+    found = take.items(data, "confirmations", limit=MAX_CONFIRMATIONS)
+    return tuple(_confirmation(each) for each in found)
+
+
+def _confirmation(data: object) -> Confirmation:
+    if not isinstance(data, dict):
+        raise HistoryError("confirmations: expected a list of objects")
+    return Confirmation(
+        nodeid=take.text(data, "nodeid", limit=MAX_NODEID),
+        metric=take.text(data, "metric", limit=MAX_NODEID),
+        unit=take.text(data, "unit", limit=64),
+        base=take.numbers(data, "base", limit=MAX_MEASUREMENTS),
+        head=take.numbers(data, "head", limit=MAX_MEASUREMENTS),
+        wins=take.whole(data, "wins"),
+        pairs=take.whole(data, "pairs"),
+        verdict=take.choice(data, "verdict", Verdict),
+        reason=take.text(data, "reason", limit=MAX_MESSAGE),
     )
 
 

@@ -57,6 +57,14 @@ def texts(data: Mapping[str, Any], key: str, *, limit: int = MAX_ITEMS) -> tuple
     return tuple(checked_text(value, key) for value in items(data, key, limit=limit))
 
 
+def numbers(data: Mapping[str, Any], key: str, *, limit: int = MAX_ITEMS) -> tuple[float, ...]:
+    """Return a list of finite numbers."""
+    found = [number_or_none({key: value}, key) for value in items(data, key, limit=limit)]
+    if None in found:
+        raise HistoryError(f"{key}: expected a list of numbers")
+    return tuple(value for value in found if value is not None)
+
+
 def pairs(data: Mapping[str, Any], key: str) -> dict[str, str]:
     """Return an object whose values are strings."""
     found = mapping(data, key)

@@ -18,7 +18,7 @@ from telltale import bundle
 from telltale.flaky.signature import name_failure
 from telltale.history import codec
 from telltale.history.ingest import read_report
-from telltale.model import Command, Evidence, Failure, Host, TestResult
+from telltale.model import Command, Confirmation, Evidence, Failure, Host, TestResult
 from telltale.records import Origin, Record, RecordedTest, Series
 
 MAX_TEXTS = 256 * 1024
@@ -83,6 +83,20 @@ def make_record(folder: Path, origin: Origin) -> Record:
         profiled=_texts([each.name for each in evidence.profiles if each.disturbs], 100),
         invalid=_texts(evidence.invalid, codec.MAX_FINDINGS),
         disagreements=_texts(evidence.disagreements, codec.MAX_FINDINGS),
+        confirmations=_confirmations(evidence),
+    )
+
+
+def _confirmations(evidence: Evidence) -> tuple[Confirmation, ...]:
+    return tuple(
+        replace(
+            each,
+            nodeid=bundle.clip(each.nodeid, codec.MAX_NODEID),
+            metric=bundle.clip(each.metric, codec.MAX_NODEID),
+            unit=bundle.clip(each.unit, 64),
+            reason=bundle.clip(each.reason, codec.MAX_MESSAGE),
+        )
+        for each in evidence.confirmations[: codec.MAX_CONFIRMATIONS]
     )
 
 

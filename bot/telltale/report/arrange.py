@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from telltale.model import Outcome, TestOutcome
-from telltale.records import FailureVerdict, JudgedFailure, Judgement, Verdict
+from telltale.model import Outcome, TestOutcome, Verdict
+from telltale.records import FailureVerdict, JudgedFailure, Judgement
 from telltale.report.data import Job, ReportData
 from telltale.report.escape import one_line
 from telltale.report.view import Changed, Died, Execution, Group, Row, Undecided, View, title

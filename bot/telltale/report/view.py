@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from telltale.model import Failure, Resources, TestOutcome
-from telltale.records import FailureVerdict, IssueRef, Judgement, Record, Verdict
+from telltale.model import Failure, Resources, TestOutcome, Verdict
+from telltale.records import FailureVerdict, IssueRef, Judgement, Record
 from telltale.report.data import Job, ReportData
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from telltale.model import HUNG, FailureKind, Outcome
-from telltale.records import FailureVerdict, Judgement, Record, Verdict
+from telltale.model import HUNG, FailureKind, Outcome, Verdict
+from telltale.records import FailureVerdict, Judgement, Record
 from telltale.report import figures
 from telltale.report.data import ReportData
 from telltale.report.figures import count
