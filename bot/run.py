@@ -59,8 +59,9 @@ try:
         sys.exit(0)
     verb = cli.VERBS.get(argv[0]) if argv else None
     if verb is not None and verb.half == "bot" and not launcher.inside():
-        cli.parse(argv, os.environ)  # a mistake in the arguments must not cost an environment
-        launcher.enter(PROGRAM, argv, os.environ)
+        # First of all: a mistake in the arguments must not cost an environment.
+        invocation = cli.parse(argv, os.environ)
+        launcher.enter(PROGRAM, argv, os.environ, cli.extras(invocation))
     status = cli.main(argv)
 except TelltaleError as error:
     sys.stderr.write(gha.error_line(str(error), os.environ) + "\n")

@@ -5,15 +5,20 @@ from __future__ import annotations
 import fcntl
 import filecmp
 import hashlib
+import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.fake_github import FakeGitHub
+
+if TYPE_CHECKING:
+    from tests.object_store import ObjectStore
 
 NPM = Path(__file__).parent / "npm"
 
@@ -36,6 +41,27 @@ def npm_packages() -> Path:
             pytest.fail(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
         shutil.copyfile(lock, stamp)
     return modules
+
+
+@pytest.fixture(scope="session")
+def object_store_server() -> Iterator[ObjectStore]:
+    """An S3 server with one bucket, for all tests of this process."""
+    from tests.object_store import object_store  # noqa: PLC0415 - moto takes a second to import
+
+    with object_store() as store:
+        yield store
+
+
+@pytest.fixture
+def s3(object_store_server: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    """The S3 server, which the test's variables name; every test takes a prefix of its own."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in object_store_server.environ().items():
+        monkeypatch.setenv(name, value)
+    object_store_server.requests.clear()
+    yield object_store_server
+    object_store_server.fault = None
 
 
 @pytest.fixture

@@ -18,9 +18,10 @@ OUT = Option(
 )
 HISTORY = Option(
     name="history",
-    help="Where earlier runs are kept: a folder, branch:NAME or branch:NAME@REMOTE.",
+    help="Where earlier runs are kept: a folder, branch:NAME, branch:NAME@REMOTE or s3://BUCKET/PREFIX.",
     default="branch:telltale-history",
     metavar="URI",
+    extras=(("s3://", "s3"),),
 )
 NODEID = Option(name="nodeid", help="The failed test to take; the first one by default.")
 TIMEOUT = Option(
@@ -332,6 +333,21 @@ def calls() -> dict[str, Verb]:
         steps = {f"{name} {step}": each for step, each in verb.steps.items()}
         found.update(steps or {name: verb})
     return found
+
+
+def extras(invocation: Invocation) -> tuple[str, ...]:
+    """Return the lists of `bot/extras/` whose packages this call needs, sorted."""
+    options = calls()[invocation.verb].options
+    return tuple(
+        sorted(
+            {
+                extra
+                for option in options
+                for start, extra in option.extras
+                if invocation.text(option.name).startswith(start)
+            }
+        )
+    )
 
 
 def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Invocation:

@@ -35,6 +35,8 @@ class Option:
     """May be given several times; the variable and the input hold one value a line."""
     input: bool = True
     """Whether the action of the same name has it as an input."""
+    extras: tuple[tuple[str, str], ...] = ()
+    """How a value begins that needs more packages, and their list in `bot/extras/`."""
 
     @property
     def env(self) -> str:

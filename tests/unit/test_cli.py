@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from telltale.cli import calls, main, parse
+from telltale.cli import calls, extras, main, parse
 from telltale.errors import UsageError
 from telltale.options import Invocation
 
@@ -72,6 +72,27 @@ class TestParse:
         for option in calls()[verb].options:
             assert f"--{option.name}" in printed
             assert option.env in printed.replace("\n", "")
+
+    @pytest.mark.parametrize(
+        ("argv", "needed"),
+        [
+            pytest.param(["record", "b", "--history", "s3://b/p"], ("s3",), id="object-store"),
+            pytest.param(["record", "b", "--history", "s3"], (), id="folder"),
+            pytest.param(["record", "b"], (), id="branch"),
+        ],
+    )
+    def test_what_a_call_needs_beside_the_bots_packages(
+        self, argv: list[str], needed: tuple[str, ...]
+    ) -> None:
+        assert extras(parse(argv, {})) == needed
+
+    def test_every_extra_has_its_lock_file(self) -> None:
+        named = {
+            extra for verb in calls().values() for each in verb.options for _, extra in each.extras
+        }
+        assert named
+        for name in named:
+            assert (ROOT / f"bot/extras/{name}.txt").is_file()
 
     def test_a_verb_with_steps_needs_one_and_names_them(
         self, capsys: pytest.CaptureFixture[str]

@@ -1,9 +1,10 @@
-"""What every store must do: the same tests for a folder and for a branch."""
+"""What every store must do: the same tests for a folder, a branch and an object store."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from telltale.errors import UsageError
 from telltale.history import layout, open_history
 from telltale.history.interface import MAX_FILE_BYTES, FileContent, History
 from telltale.records import Series
+from tests.object_store import BUCKET, ObjectStore
 from tests.unit.history_records import UNIT, main_run, of_pull_request
 
 
@@ -31,10 +33,13 @@ class Place:
         return open_history(self.uri, cwd=self.cwd, environ=os.environ)
 
 
-@pytest.fixture(params=["folder", "branch", "branch-without-contents"])
+@pytest.fixture(params=["folder", "branch", "branch-without-contents", "bucket"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "folder":
         return _folder(tmp_path / "history")
+    if request.param == "bucket":
+        store: ObjectStore = request.getfixturevalue("s3")
+        return _bucket(store, tmp_path)
     return _branch(tmp_path / "remote.git", filtered=request.param != "branch")
 
 
@@ -73,6 +78,21 @@ def _branch(remote: Path, *, filtered: bool) -> Place:
         subprocess.run(["git", "-C", remote, "fast-import", "--quiet"], input=stream, check=True)
 
     return Place(uri=f"branch:history@file://{remote}", cwd=remote.parent, files=files, plant=plant)
+
+
+def _bucket(store: ObjectStore, cwd: Path) -> Place:
+    prefix = f"test/{uuid.uuid4().hex}"
+
+    def files() -> dict[str, tuple[bytes, bool]]:
+        return {
+            path: (data, metadata.get("executable") == "true")
+            for path, (data, metadata) in store.objects(prefix).items()
+        }
+
+    def plant(path: str, data: bytes) -> None:
+        store.client.put_object(Bucket=BUCKET, Key=f"{prefix}/{path}", Body=data)
+
+    return Place(uri=f"s3://{BUCKET}/{prefix}", cwd=cwd, files=files, plant=plant)
 
 
 def _git(where: Path, *arguments: str) -> str:

@@ -126,23 +126,23 @@ def checkout(tmp_path: Path) -> Checkout:
     )
 
 
-def make_wheel(folder: Path) -> str:
+def make_wheel(folder: Path, module: str = "telltale_probe") -> str:
     """Write a wheel of one module; return its SHA-256 in hex."""
-    info = "telltale_probe-1.0.dist-info"
+    info, name = f"{module}-1.0.dist-info", module.replace("_", "-")
     files = {
-        "telltale_probe.py": "",
-        f"{info}/METADATA": "Metadata-Version: 2.1\nName: telltale-probe\nVersion: 1.0\n",
+        f"{module}.py": "",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\n"
         "Tag: py3-none-any\n",
     }
     record = [f"{info}/RECORD,,"]
-    for name, text in files.items():
+    for path_in, text in files.items():
         digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        record.append(f"{name},sha256={digest.rstrip('=')},{len(text.encode())}")
-    path = folder / "telltale_probe-1.0-py3-none-any.whl"
+        record.append(f"{path_in},sha256={digest.rstrip('=')},{len(text.encode())}")
+    path = folder / f"{module}-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as wheel:
-        for name, text in {**files, f"{info}/RECORD": "\n".join(record) + "\n"}.items():
-            wheel.writestr(name, text)
+        for path_in, text in {**files, f"{info}/RECORD": "\n".join(record) + "\n"}.items():
+            wheel.writestr(path_in, text)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -200,6 +200,35 @@ class TestEnter:
             file.write("# changed\n")
         checkout.run()
         assert len(list(checkout.shelf.iterdir())) == 2
+
+    @pytest.mark.parametrize("tool", ["uv", "pip"])
+    def test_an_extra_is_another_environment_with_more_in_it(
+        self, checkout: Checkout, tool: str
+    ) -> None:
+        if tool == "pip":
+            (checkout.programs / "uv").unlink()
+        digest = make_wheel(checkout.wheels, "telltale_extra")
+        base = checkout.requirements.read_text(encoding="utf-8")
+        extra = checkout.folder / "extra.txt"
+        # What both need stands in both, as in the lists of this project.
+        extra.write_text(f"{base}telltale-extra==1.0 --hash=sha256:{digest}\n", encoding="utf-8")
+
+        plain = environment.find_or_make(checkout.requirements, checkout.environ)
+        more = environment.find_or_make(checkout.requirements, checkout.environ, [extra])
+
+        assert plain != more
+        assert environment.find_or_make(checkout.requirements, checkout.environ, [extra]) == more
+        assert environment.find_or_make(checkout.requirements, checkout.environ) == plain
+        assert {path.name for path in plain.rglob("telltale_*.py")} == {"telltale_probe.py"}
+        assert {path.name for path in more.rglob("telltale_*.py")} == {
+            "telltale_probe.py",
+            "telltale_extra.py",
+        }
+
+    def test_an_extra_that_is_not_in_the_checkout(self, checkout: Checkout) -> None:
+        missing = checkout.folder / "extras" / "s3.txt"
+        with pytest.raises(SetupError, match=f"cannot read {missing}: No such file"):
+            environment.find_or_make(checkout.requirements, checkout.environ, [missing])
 
     def test_it_is_made_again_when_its_python_is_gone(self, checkout: Checkout) -> None:
         checkout.run()

@@ -267,7 +267,7 @@ def test_a_broken_bundle_does_not_keep_the_others_out(
         pytest.param(["nowhere"], 2, "nowhere", id="no-such-folder"),
         pytest.param(["empty"], 2, "no evidence bundle", id="empty-folder"),
         pytest.param(["broken"], 2, "none of the bundles can be read", id="only-broken"),
-        pytest.param(["out", "--history", "s3://b/p"], 2, "not in this version", id="s3"),
+        pytest.param(["out", "--history", "s3://k:s@b"], 2, "expected s3://BUCKET/", id="s3"),
         pytest.param(["out", "--history", "branch:x"], 70, "no git repository", id="no-repository"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -14,7 +15,11 @@ from telltale.launcher.installer import base_python
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "scripts"
-LOCKS = (ROOT / "bot" / "requirements.txt", ROOT / "tests" / "requirements.txt")
+LOCKS = (
+    ROOT / "bot/requirements.txt",
+    *sorted(ROOT.glob("bot/extras/*.txt")),
+    ROOT / "tests/requirements.txt",
+)
 
 
 def run(*command: str | Path, path: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -87,7 +92,7 @@ def test_a_script_is_executable_and_says_what_it_is_for(path: Path) -> None:
     assert second.startswith(("# ", '"""'))
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 class TestLock:
     def test_every_package_has_hashes_and_no_address(self, lock: Path) -> None:
         for name, block in packages(lock).items():
@@ -101,7 +106,7 @@ class TestLock:
 
     def test_it_holds_everything_that_is_asked_for(self, lock: Path) -> None:
         asked = {
-            line.strip().lower().replace("_", "-")
+            re.split(r"[\[ ;#]", line)[0].strip().lower().replace("_", "-")
             for line in lock.with_suffix(".in").read_text(encoding="utf-8").splitlines()
             if line.strip() and not line.startswith(("#", "-"))
         }
@@ -109,8 +114,16 @@ class TestLock:
 
 
 def test_the_tests_run_with_the_packages_that_users_get() -> None:
-    bot, tests = (packages(lock) for lock in LOCKS)
-    assert bot.keys() <= tests.keys()
+    *bot, tests = (packages(lock) for lock in LOCKS)
+    assert all(lock.keys() <= tests.keys() for lock in bot)
+
+
+def test_what_may_be_in_one_environment_is_of_one_version() -> None:
+    *bot, _ = (packages(lock) for lock in LOCKS)
+    for one, other in itertools.combinations(bot, 2):
+        names = {name.partition("==")[0] for name in one}
+        shared = {name for name in other if name.partition("==")[0] in names}
+        assert shared <= one.keys()
 
 
 def packages(lock: Path) -> dict[str, str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from telltale.errors import UsageError
+from telltale.errors import SetupError, UsageError
 from telltale.history import remote
 from telltale.history.archive import Archive
 from telltale.history.branch import BranchStore, check_name
@@ -41,8 +42,9 @@ def open_store(
     environ: Mapping[str, str] | None = None,
 ) -> Store:
     """
-    Open the files of the history at a folder, `branch:NAME` or `branch:NAME@REMOTE`; make nothing yet.
+    Open the files of the history at an address; make nothing yet.
 
+    That is a folder, `branch:NAME`, `branch:NAME@REMOTE` or `s3://BUCKET/PREFIX`.
     REMOTE is a remote of the repository in `cwd`, a URL or a path; without it
     it is `origin`, and where there is none, `remote_url`. `token` is sent to
     http(s) remotes alone. `environ` is the verb's environment, for git (its
@@ -57,13 +59,10 @@ def open_store(
         return _open_branch(uri, cwd=cwd, remote_url=remote_url, token=token, environ=surroundings)
     scheme = _SCHEME.match(uri)
     if scheme and scheme[1] == "s3":
-        raise UsageError(
-            f"--history {uri}: object stores are not in this version; give a folder"
-            " (a mounted bucket is one) or branch:NAME"
-        )
+        return _open_bucket(uri, environ=_bare_environment() if environ is None else environ)
     if scheme:
         raise UsageError(
-            f"--history {uri}: expected a folder, branch:NAME or branch:NAME@REMOTE;"
+            f"--history {uri}: expected a folder, branch:NAME, branch:NAME@REMOTE or s3://BUCKET/PREFIX;"
             f" a branch of a repository there is branch:NAME@{uri}"
         )
     return FolderStore(cwd / Path(uri).expanduser())
@@ -79,6 +78,19 @@ def _open_branch(
     check_name(name, Git(environ=environ, cwd=cwd))
     found = remote.find(where, cwd=cwd, fallback=remote_url, token=token, environ=environ)
     return BranchStore(name, found, environ=environ)
+
+
+def _open_bucket(uri: str, *, environ: Mapping[str, str]) -> Store:
+    try:
+        # Here, because boto3 is there only for those who asked for it.
+        from telltale.history.bucket import BucketStore  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise SetupError(
+            f"--history s3://...: {error.name} is missing in {sys.prefix}. scripts/telltale,"
+            " bot/run.py and the actions make an environment that has it; in one of your own:"
+            " pip install --require-hashes -r bot/extras/s3.txt"
+        ) from error
+    return BucketStore(uri, environ=environ)
 
 
 def _bare_environment() -> dict[str, str]:

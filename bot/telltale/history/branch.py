@@ -100,6 +100,19 @@ class BranchStore:
         """Return the paths of all files below a folder, sorted."""
         return tuple(sorted(path for path in self._listing() if path.startswith(f"{folder}/")))
 
+    def sizes(self, paths: Sequence[str]) -> Mapping[str, int]:
+        """Return the bytes of those whose contents are here: of all, when the remote cannot filter."""
+        listing = self._listing()
+        everything = (
+            "cat-file",
+            "--batch-all-objects",
+            "--batch-check=%(objectname) %(objectsize)",
+        )
+        lines = (line.split() for line in self._git.out(*everything).decode("ascii").splitlines())
+        sizes = {oid: int(size) for oid, size in lines}
+        oids = {path: listing[path].oid for path in paths if path in listing}
+        return {path: sizes[oid] for path, oid in oids.items() if oid in sizes}
+
     def read(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """Return the bytes of files; those missing or too large are left out."""
         listing = self._listing()

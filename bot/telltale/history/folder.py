@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -43,6 +44,14 @@ class FolderStore:
         except OSError as error:
             raise HistoryError(f"{start}: the history cannot be read: {error.strerror}") from error
         return tuple(sorted(found))
+
+    def sizes(self, paths: Sequence[str]) -> Mapping[str, int]:
+        """Return the bytes that files take."""
+        found = {}
+        for path in paths:
+            with contextlib.suppress(OSError):
+                found[path] = (self._root / path).stat().st_size
+        return found
 
     def read(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """Return the bytes of files; those missing or too large are left out."""

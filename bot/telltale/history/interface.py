@@ -1,7 +1,7 @@
 """
 What a history can do, wherever it is kept.
 
-A `Store` moves bytes: a folder, a git branch, later an object store. The
+A `Store` moves bytes: a folder, a git branch, an object store. The
 `History` that the verbs see is made of any of them by `archive.Archive`, so
 that layout, codec and idempotence are the same everywhere.
 """
@@ -41,8 +41,9 @@ class History(Protocol):
         """
         Keep records and return the paths that were written, relative to the history.
 
-        A record whose id is there already is left alone and not returned. All
-        are written or none: `PushRaceError` when other writers kept winning.
+        A record whose id is there already is left alone and not returned.
+        After an error it is safe to add them again: `PushRaceError` when other
+        writers kept winning, in which case nothing was written.
         """
 
     def series(self) -> tuple[Series, ...]:
@@ -76,11 +77,19 @@ class Store(Protocol):
     def paths(self, folder: str) -> tuple[str, ...]:
         """Return the paths of all files below a folder, sorted; none when there is no such folder."""
 
+    def sizes(self, paths: Sequence[str]) -> Mapping[str, int]:
+        """Return the bytes that files take, of those of which the store knows it without reading."""
+
     def read(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """Return the bytes of files; those that are missing or above `MAX_FILE_BYTES` are left out."""
 
     def add(self, files: Mapping[str, FileContent], *, why: str) -> tuple[str, ...]:
-        """Create the files that are not there, all or none; return their paths. Never overwrite."""
+        """
+        Create the files that are not there, in their order; return their paths. Never overwrite.
+
+        A branch writes all or none. A folder and an object store may be left
+        with the first of them: each is whole, and adding again adds the rest.
+        """
 
     def replace(self, folder: str, files: Mapping[str, FileContent], *, why: str) -> str:
         """Make a folder hold exactly these files; return where people find it."""

@@ -25,17 +25,22 @@ def inside() -> bool:
     return _INSIDE in sys._xoptions  # noqa: SLF001 - documented in `sys` under -X
 
 
-def enter(program: str, argv: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+def enter(
+    program: str, argv: Sequence[str], environ: Mapping[str, str], extras: Sequence[str] = ()
+) -> NoReturn:
     """
     Start `program` again in Telltale's environment, in place of this process.
 
-    The environment variables stay as they are. Raises `SetupError` when the
+    Each of `extras` names a list of further packages beside the program, as in
+    `extras/s3.txt`: one that needs none of them has none. The environment variables stay as they are. Raises `SetupError` when the
     environment is missing and cannot be made.
     """
     # Imported here: the runner half starts in every job, and needs none of it.
     from telltale.launcher.environment import find_or_make  # noqa: PLC0415
 
-    folder = find_or_make(Path(program).parent / "requirements.txt", environ)
+    here = Path(program).parent
+    more = [here / "extras" / f"{name}.txt" for name in extras]
+    folder = find_or_make(here / "requirements.txt", environ, more)
     python = str(folder / "bin" / "python")
     sys.stdout.flush()
     sys.stderr.flush()

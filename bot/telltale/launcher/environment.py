@@ -16,7 +16,7 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -28,14 +28,17 @@ STAMP = "telltale-environment"
 LOG = "telltale-environment.log"
 
 
-def find_or_make(requirements: Path, environ: Mapping[str, str]) -> Path:
+def find_or_make(
+    requirements: Path, environ: Mapping[str, str], extras: Sequence[Path] = ()
+) -> Path:
     """
-    Return the folder of the environment that holds the packages of `requirements`.
+    Return the folder of the environment that holds the packages of `requirements` and `extras`.
 
     A complete one is used wherever it is; a missing one is made in the first
     of `shelves` that can be written. Raises `SetupError`.
     """
-    key = _key(requirements)
+    locks = (requirements, *extras)
+    key = _key(locks)
     tried = list(shelves(environ))
     for shelf in tried:
         folder = shelf / f"env-{key[:16]}"
@@ -44,7 +47,7 @@ def find_or_make(requirements: Path, environ: Mapping[str, str]) -> Path:
     for shelf in tried:
         if make_writable(shelf):
             folder = shelf / f"env-{key[:16]}"
-            make_in(folder, requirements, environ)
+            _make(folder, locks, environ)
             return folder
     raise SetupError(
         "no folder for Telltale's environment: cannot write "
@@ -60,7 +63,11 @@ def make_in(folder: Path, requirements: Path, environ: Mapping[str, str]) -> Non
     Python, is made again. Raises `SetupError`; never touches a folder that
     holds anything but an environment of Telltale's.
     """
-    key = _key(requirements)
+    _make(folder, (requirements,), environ)
+
+
+def _make(folder: Path, locks: Sequence[Path], environ: Mapping[str, str]) -> None:
+    key = _key(locks)
     if _complete(folder, key):
         return
     try:
@@ -70,7 +77,7 @@ def make_in(folder: Path, requirements: Path, environ: Mapping[str, str]) -> Non
             sys.stderr.write(f"making Telltale's environment, once per version: {folder}\n")
             stamp.truncate(0)
             _clear(folder)
-            installer.install(folder, requirements, environ, log=folder / LOG, lock=stamp.fileno())
+            installer.install(folder, locks, environ, log=folder / LOG, lock=stamp.fileno())
             stamp.write(_mark(key))
     except OSError as error:
         raise SetupError(
@@ -79,12 +86,12 @@ def make_in(folder: Path, requirements: Path, environ: Mapping[str, str]) -> Non
         ) from error
 
 
-def _key(requirements: Path) -> str:
-    """Digest of all that an environment depends on: the lock file, the Python, the machine."""
+def _key(locks: Sequence[Path]) -> str:
+    """Digest of all that an environment depends on: the lock files, the Python, the machine."""
     try:
-        lock = requirements.read_bytes()
+        lock = b"\0".join(path.read_bytes() for path in locks)
     except OSError as error:
-        raise SetupError(f"cannot read {requirements}: {error.strerror}") from error
+        raise SetupError(f"cannot read {error.filename}: {error.strerror}") from error
     made_for = f"{sys.version}\0{os.uname().machine}\0{installer.base_python()}"
     return hashlib.sha256(lock + b"\0" + os.fsencode(made_for)).hexdigest()
 

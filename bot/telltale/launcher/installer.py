@@ -13,7 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -33,10 +33,10 @@ def base_python() -> str:
 
 
 def install(
-    folder: Path, requirements: Path, environ: Mapping[str, str], *, log: Path, lock: int
+    folder: Path, locks: Sequence[Path], environ: Mapping[str, str], *, log: Path, lock: int
 ) -> None:
     """
-    Make a virtual environment in `folder` that holds the wheels of `requirements`.
+    Make a virtual environment in `folder` that holds the wheels of the lock files `locks`.
 
     `lock` is a file descriptor that the installers keep open until they end;
     all they say goes to `log`. The wheels come from the folder TELLTALE_WHEELS
@@ -48,7 +48,7 @@ def install(
     with log.open("w", encoding="utf-8", buffering=1) as output:  # programs write between
         work = _Work(
             folder=folder,
-            requirements=requirements,
+            locks=locks,
             wheels=Path(wheels).absolute() if wheels else None,
             environ=environ,
             output=output,
@@ -77,7 +77,7 @@ def install(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
     folder: Path
-    requirements: Path
+    locks: Sequence[Path]
     wheels: Path | None
     environ: Mapping[str, str]
     output: TextIO
@@ -91,7 +91,17 @@ class _Work:
     def what(self) -> tuple[str | Path, ...]:
         """The arguments that uv and pip have in common."""
         offline = ("--no-index", "--find-links", self.wheels) if self.wheels else ()
-        return (*_LOCKED_WHEELS, *offline, "-r", self.requirements)
+        return (*_LOCKED_WHEELS, *offline, *self.lists)
+
+    @property
+    def lists(self) -> tuple[str | Path, ...]:
+        """The lock files, as uv and pip take them."""
+        return tuple(part for lock in self.locks for part in ("-r", lock))
+
+    @property
+    def named(self) -> str:
+        """The lock files, for people."""
+        return " and ".join(map(str, self.locks))
 
     def run(self, *command: str | Path, add: Mapping[str, str] | None = None) -> bool:
         """Run one program with its output in the log; true when it succeeded."""
@@ -152,13 +162,13 @@ def _failure(work: _Work, origin: str, log: Path) -> str:
     said = f"{_gist(log)}. All that the installer said: {log}"
     if not work.wheels:
         return (
-            f"cannot install {work.requirements} from {origin}. Check that this machine reaches "
+            f"cannot install {work.named} from {origin}. Check that this machine reaches "
             "it, name another index in PIP_INDEX_URL, or a folder of wheels in TELLTALE_WHEELS. "
             f"The cause: {said}"
         )
-    download = ("python3", "-m", "pip", "download", *_LOCKED_WHEELS, "-r", work.requirements)
+    download = ("python3", "-m", "pip", "download", *_LOCKED_WHEELS, *work.lists)
     return (
-        f"TELLTALE_WHEELS: {work.wheels} lacks something that {work.requirements} names. Fill it "
+        f"TELLTALE_WHEELS: {work.wheels} lacks something that {work.named} names. Fill it "
         "on a machine that is connected and has the same Python: "
         f"`{shlex.join(map(str, download))} -d FOLDER`. The cause: {said}"
     )
