@@ -592,6 +592,8 @@ def _evidence(fields: _Fields) -> Evidence:
             fingerprint=host.text("fingerprint"),
             parts=host.mapping("parts"),
             packages=host.mapping("packages"),
+            load_average=host.number("load_average"),
+            online_cpus=host.integer("online_cpus"),
         ),
         source=Source(
             repository=source.text("repository", ""),

@@ -217,6 +217,10 @@ class Host:
     parts: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
     """Versions of the packages that figures depend on most: said when they differ, never a bar."""
+    load_average: float | None = None
+    """Of the minute before the command started; no part of the fingerprint. In a record: its `load`."""
+    online_cpus: int | None = None
+    """CPUs of the whole machine, which the load average is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

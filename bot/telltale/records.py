@@ -16,6 +16,8 @@ from telltale.model import (
     Confirmation,
     Failure,
     Host,
+    Isolation,
+    Leak,
     Outcome,
     Resources,
     TestOutcome,
@@ -82,6 +84,32 @@ class RecordedTest:
     duration_s: float
     signature: str = ""
     """Of its failure, empty otherwise."""
+    cpu_s: float | None = None
+    """User and system time of its process and the children it waited for; None: not measured."""
+    rss_peak_change_bytes: int | None = None
+    """How much higher its process's peak of memory was after it; None: not measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestNumber:
+    """A number that a test recorded itself, as a property of its JUnit test case."""
+
+    __test__ = False
+
+    nodeid: str
+    name: str
+    value: float
+    """Finite."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How busy the machine was when the run started."""
+
+    load_average: float | None
+    """Of the minute before; None: not known."""
+    cpus: int | None
+    """Of the whole machine, which the load average is about; None: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +138,14 @@ class Record:
     """Where exit status, test report and pytest's own word contradict each other."""
     confirmations: tuple[Confirmation, ...] = ()
     """Suspects that were measured again, base and head in turn, in the run's own job."""
+    numbers: tuple[TestNumber, ...] = ()
+    """What tests recorded themselves, in the order of the report."""
+    load: Load | None = None
+    """None when nobody looked."""
+    leaks: tuple[Leak, ...] = ()
+    """What tests left changed and nobody put back, the worst first."""
+    isolation: tuple[Isolation, ...] = ()
+    """Failed tests that were run again, alone and with others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,12 +14,16 @@ from telltale.model import (
     Failure,
     FailureKind,
     Host,
+    Isolation,
+    IsolationVerdict,
+    Leak,
     Outcome,
+    Rate,
     Resources,
     TestOutcome,
     Verdict,
 )
-from telltale.records import Origin, Record, RecordedTest, Series
+from telltale.records import Load, Origin, Record, RecordedTest, Series, TestNumber
 
 UNIT = Series(kind=BundleKind.TESTS, job="unit", name="tests")
 FINGERPRINT = "5eed5eed5eed5eed"
@@ -107,7 +111,40 @@ _test = st.builds(
     # As exact as the history is: whole microseconds.
     duration_s=st.integers(0, 10**12).map(lambda value: value / 1e6),
     signature=st.sampled_from(["", "v1:0123456789abcdef"]),
+    cpu_s=st.none() | st.integers(0, 10**12).map(lambda value: value / 1e6),
+    rss_peak_change_bytes=st.none() | st.integers(0, 2**50),
 )
+_rate = st.builds(
+    Rate,
+    runs=st.integers(0, 99),
+    failures=st.integers(0, 99),
+    low=st.floats(0, 1),
+    high=st.floats(0, 1),
+)
+_few = st.lists(_text, max_size=3).map(tuple)
+_isolation = st.builds(
+    Isolation,
+    nodeid=_text,
+    signature=_text,
+    verdict=st.sampled_from(IsolationVerdict),
+    sentence=_text,
+    polluters=_few,
+    needs=_few,
+    leaked=_few,
+    alone=_rate,
+    in_order=_rate,
+    together=_rate,
+    command=_text,
+    budget_s=st.floats(0, 1e6),
+    elapsed_s=st.floats(0, 1e6),
+)
+_number = st.builds(
+    TestNumber,
+    nodeid=_text,
+    name=_text,
+    value=st.floats(allow_nan=False, allow_infinity=False),
+)
+_load = st.none() | st.builds(Load, load_average=_seconds, cpus=st.none() | st.integers(1, 1024))
 _resources = st.builds(
     Resources,
     **{
@@ -183,4 +220,10 @@ def any_record() -> st.SearchStrategy[Record]:
             ),
             max_size=2,
         ).map(tuple),
+        numbers=st.lists(_number, max_size=3).map(tuple),
+        load=_load,
+        leaks=st.lists(
+            st.builds(Leak, nodeid=_text, what=_text, before=_text, after=_text), max_size=2
+        ).map(tuple),
+        isolation=st.lists(_isolation, max_size=2).map(tuple),
     )

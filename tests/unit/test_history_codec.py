@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from telltale.errors import HistoryError
 from telltale.history import codec
 from telltale.model import Command, TestOutcome
-from telltale.records import Record, RecordedTest
+from telltale.records import Record, RecordedTest, TestNumber
 from tests.unit.history_records import any_record, main_run
 
 JUNK: st.SearchStrategy[Any] = st.sampled_from(
@@ -52,7 +52,10 @@ def test_a_damaged_record_is_refused_by_name_or_still_a_record(
 def test_a_record_from_before_a_key_was_there_reads_and_writes_as_it_did() -> None:
     old = codec.encode(main_run(1))
 
-    assert not {"invalid", "disagreements", "confirmations"} & set(json.loads(gzip.decompress(old)))
+    document = json.loads(gzip.decompress(old))
+    later = {"invalid", "disagreements", "confirmations", "numbers", "load", "leaks", "isolation"}
+    assert not later & set(document)
+    assert not {"cpu_us", "rss_peak_change_bytes"} & set(document["tests"])
     assert codec.encode(codec.decode(old, "x")) == old
 
 
@@ -103,6 +106,27 @@ def test_columns_of_different_length_are_refused() -> None:
         codec.decode(gzip.compress(json.dumps(document).encode()), "here")
 
 
+@pytest.mark.parametrize("column", ["cpu_us", "rss_peak_change_bytes"])
+@pytest.mark.parametrize("values", [[1, 2], [-1], [1.5], [True], [2**60], "1"])
+def test_a_column_of_measured_figures_is_as_long_as_the_tests_and_whole(
+    column: str, values: Any
+) -> None:
+    document = json.loads(gzip.decompress(codec.encode(main_run(1))))
+    document["tests"][column] = values
+
+    with pytest.raises(HistoryError, match=column):
+        codec.decode(gzip.compress(json.dumps(document).encode()), "here")
+
+
+@pytest.mark.parametrize("value", ["NaN", "1e999"])
+def test_a_number_of_a_test_is_finite(value: str) -> None:
+    number = TestNumber(nodeid="a", name="b", value=1.5)
+    text = gzip.decompress(codec.encode(replace(main_run(1), numbers=(number,)))).decode()
+
+    with pytest.raises(HistoryError, match=r"value|NaN"):
+        codec.decode(gzip.compress(text.replace("1.5]", f"{value}]").encode()), "here")
+
+
 def test_keys_of_a_later_version_are_passed_over() -> None:
     document = json.loads(gzip.decompress(codec.encode(main_run(1))))
     document["weather"] = document["origin"]["weather"] = "rain"
@@ -124,3 +148,13 @@ def test_ten_thousand_tests_take_about_80_kb() -> None:
     record = replace(main_run(1), tests=tests, command=Command(argv=("pytest",), cwd="."))
 
     assert len(codec.encode(record)) < 90_000
+
+    measured = tuple(
+        replace(
+            test,
+            cpu_s=round(test.duration_s * chance.lognormvariate(-0.05, 0.05), 3),
+            rss_peak_change_bytes=chance.choice([0] * 19 + [4096 * chance.randint(1, 300)]),
+        )
+        for test in tests
+    )
+    assert len(codec.encode(replace(record, tests=measured))) < 110_000

@@ -11,6 +11,8 @@ from pathlib import Path
 from telltale.compare.confirming import confirm
 from telltale.compare.judge import METRICS, Limits
 from telltale.history import codec
+from telltale.model import Isolation, IsolationVerdict, Leak
+from telltale.records import Load, TestNumber
 from tests.unit.history_records import main_run
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -33,12 +35,19 @@ def test_every_key_of_a_record_is_described() -> None:
         invalid=("a guard",),
         disagreements=("a contradiction",),
         confirmations=(confirm("cpu_s", "a.py::b", "s", (), ()),),
+        tests=(replace(main_run(1).tests[0], cpu_s=0.1, rss_peak_change_bytes=4096),),
+        numbers=(TestNumber(nodeid="a", name="b", value=1.5),),
+        load=Load(load_average=0.5, cpus=2),
+        leaks=(Leak(nodeid="a", what="b", before="", after="c"),),
+        isolation=(
+            Isolation(nodeid="a", signature="", verdict=IsolationVerdict.FLAKY, sentence="b"),
+        ),
     )
     document = json.loads(gzip.decompress(codec.encode(whole)))
     described = table(HISTORY, "| key | what |")
 
     assert set(described) == set(document)
-    for key in ("series", "origin", "host", "command", "tests"):
+    for key in ("series", "origin", "host", "command", "tests", "numbers", "load"):
         inside = set(re.findall(r"`(\w+)`", described[key]))
         assert set(document[key]) <= inside, key
 

@@ -864,4 +864,7 @@ def test_gpus_are_described_and_sampled(profile: Profile, tools: Path) -> None:
     assert document["gpus"]["devices"][0]["name"] == "NVIDIA H100"
     assert document["machine"]["limits"]
     assert document["after"]["load_average"]
+    host = done.evidence.host
+    assert host.load_average == document["before"]["load_average"][0]
+    assert host.online_cpus == os.cpu_count()
     assert done.evidence.findings[0].startswith("no JUnit file")

@@ -99,7 +99,7 @@ def test_a_record_says_what_the_bundle_measured(tmp_path: Path) -> None:
     )
     assert record.resources.user_s == 9.0
     assert [(test.nodeid, test.outcome.value, test.duration_s) for test in record.tests] == [
-        ("a::b", "passed", 0.123457),
+        ("a::b", "passed", 0.123),
         ("a::c", "failed", 0.2),
     ]
     assert codec.decode(codec.encode(record), "x") == record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -62,6 +63,17 @@ def load() -> dict[str, Any]:
         "available_memory_bytes": machine.meminfo("MemAvailable"),
         **machine.counters(),
     }
+
+
+def busy(host: Host, before: Mapping[str, Any]) -> Host:
+    """Return the host with how busy it was, as `load` said before the command started."""
+    average = before.get("load_average")
+    return dataclasses.replace(
+        host,
+        load_average=average[0] if average else None,
+        # Not the CPUs that we may use: the load average counts what waits for any of them.
+        online_cpus=os.cpu_count(),
+    )
 
 
 def document(

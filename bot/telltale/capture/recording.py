@@ -203,8 +203,9 @@ class Recording:
         self._python = self.attempt("the command's Python", self._ask_python)
         self._gpus = self.attempt("the GPUs", lambda: gpus.look(self._environ)) or self._gpus
         described = self.attempt("the host", self._describe_host) or Host(fingerprint="")
-        self.evidence = dataclasses.replace(self.evidence, host=described)
         self._before = self.attempt("the load", host.load) or {}
+        described = host.busy(described, self._before)
+        self.evidence = dataclasses.replace(self.evidence, host=described)
         self._write("env/host.json", lambda: self._host_document(None))
         self._write(
             "env/env.txt", lambda: environment.variables_text(self._environ, self._redactor)

@@ -12,11 +12,12 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, NoReturn
 
 from telltale.errors import HistoryError
+from telltale.history import circumstances
 from telltale.history import fields as take
 from telltale.model import (
     BundleKind,
@@ -37,7 +38,7 @@ SCHEMA = "telltale.record/1"
 MAX_BYTES = 64 * 1024 * 1024
 """Of the JSON text: a gzip bomb ends here."""
 MAX_TESTS = 200_000
-MAX_NODEID = 1_000
+MAX_NODEID = circumstances.MAX_NODEID
 MAX_FAILURES = 2_000
 MAX_MESSAGE = 500
 MAX_FAILURE_TEXT = 4_096
@@ -104,6 +105,7 @@ def encode(record: Record) -> bytes:
                 for index, test in enumerate(record.tests)
                 if test.signature
             },
+            **_measured(record.tests),
         },
         "failures": [
             {
@@ -119,6 +121,7 @@ def encode(record: Record) -> bytes:
         # Absent where there is nothing to say, as in the records from before there were any.
         **{key: list(texts) for key, texts in _later(record).items() if texts},
         **_confirmed(record),
+        **circumstances.written(record),
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     packed = io.BytesIO()
@@ -198,6 +201,10 @@ def _record(data: Mapping[str, Any]) -> Record:
         invalid=_later_texts(data, "invalid"),
         disagreements=_later_texts(data, "disagreements"),
         confirmations=_confirmations(data),
+        numbers=circumstances.numbers(data),
+        load=circumstances.load(data),
+        leaks=circumstances.leaks(data),
+        isolation=circumstances.isolation(data),
     )
 
 
@@ -232,6 +239,15 @@ def _confirmation(data: object) -> Confirmation:
         verdict=take.choice(data, "verdict", Verdict),
         reason=take.text(data, "reason", limit=MAX_MESSAGE),
     )
+
+
+def _measured(tests: Sequence[RecordedTest]) -> Mapping[str, list[int | None]]:
+    """Return the columns of what only the probe measures, each absent when it measured nothing."""
+    columns: Mapping[str, list[int | None]] = {
+        "cpu_us": [None if test.cpu_s is None else round(test.cpu_s * 1e6) for test in tests],
+        "rss_peak_change_bytes": [test.rss_peak_change_bytes for test in tests],
+    }
+    return {key: values for key, values in columns.items() if any(v is not None for v in values)}
 
 
 def _later(record: Record) -> Mapping[str, tuple[str, ...]]:
@@ -302,6 +318,8 @@ def _tests(data: Mapping[str, Any]) -> tuple[RecordedTest, ...]:
             f"tests: the columns differ in length: {len(nodeids)} nodeid,"
             f" {len(letters)} outcome, {len(durations)} duration_us"
         )
+    cpu = _column(data, "cpu_us", len(nodeids))
+    memory = _column(data, "rss_peak_change_bytes", len(nodeids))
     return tuple(
         RecordedTest(
             nodeid=take.checked_text(nodeid, "tests.nodeid", limit=MAX_NODEID),
@@ -312,11 +330,28 @@ def _tests(data: Mapping[str, Any]) -> tuple[RecordedTest, ...]:
                 if signatures
                 else ""
             ),
+            cpu_s=None if cpu_us is None else cpu_us / 1e6,
+            rss_peak_change_bytes=rss,
         )
-        for index, (nodeid, letter, duration) in enumerate(
-            zip(nodeids, letters, durations, strict=True)
+        for index, (nodeid, letter, duration, cpu_us, rss) in enumerate(
+            zip(nodeids, letters, durations, cpu, memory, strict=True)
         )
     )
+
+
+def _column(data: Mapping[str, Any], key: str, length: int) -> Sequence[int | None]:
+    """Return a column of whole numbers and None; only None where nothing was measured."""
+    if key not in data:
+        return [None] * length
+    values = take.items(data, key, limit=MAX_TESTS)
+    if len(values) != length:
+        raise HistoryError(f"tests: {length} nodeid, but {len(values)} {key}")
+    for value in values:
+        if value is not None and (type(value) is not int or not 0 <= value < 2**53):
+            raise HistoryError(
+                f"tests.{key}: expected whole numbers that are not negative, got {str(value)[:60]}"
+            )
+    return values
 
 
 def _outcome(letter: str) -> TestOutcome:

@@ -111,6 +111,14 @@ def number_or_none(data: Mapping[str, Any], key: str) -> float | None:
     return float(value)
 
 
+def number(data: Mapping[str, Any], key: str) -> float:
+    """Return a finite number."""
+    value = number_or_none(data, key)
+    if value is None:
+        raise _wrong(key, "a number", value)
+    return value
+
+
 def choice(data: Mapping[str, Any], key: str, kind: type[Choice]) -> Choice:
     """Return a member of an enumeration."""
     value = data.get(key)

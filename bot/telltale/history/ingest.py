@@ -21,7 +21,9 @@ from junitparser import xunit2
 
 from telltale import bundle
 from telltale.errors import BundleError
+from telltale.history import circumstances, properties
 from telltale.model import TestOutcome, TestResult
+from telltale.records import TestNumber
 
 JUNIT = "artifacts/junit.xml"
 
@@ -43,6 +45,8 @@ class Report:
 
     results: tuple[TestResult, ...]
     """Executions in their order: a test that was rerun in the run has several."""
+    numbers: tuple[TestNumber, ...] = ()
+    """What tests recorded themselves, in the order of the report."""
     problem: str = ""
     """Why it could not be read to its end, with the file's name; empty when it was."""
 
@@ -61,12 +65,14 @@ def read_results(folder: Path) -> tuple[TestResult, ...]:
 
 def read_report(folder: Path) -> Report:
     """Return what can be read of a bundle's test report; never raises for what is in it."""
+    path = folder / JUNIT
     if (folder / bundle.TESTS).exists():
         try:
-            return Report(results=bundle.read_tests(folder))
+            results = bundle.read_tests(folder)
         except BundleError as error:
             return Report(results=(), problem=str(error))
-    path = folder / JUNIT
+        numbers = properties.numbers_beside(path, (result.nodeid for result in results))
+        return Report(results=results, numbers=numbers)
     return read_junit(path) if path.exists() else Report(results=())
 
 
@@ -78,7 +84,8 @@ def read_junit(path: Path) -> Report:
     """
     reader = _Reader()
     problem = _feed(path, reader)
-    return Report(results=tuple(_one_each(reader.results)), problem=problem)
+    results = tuple(_one_each(reader.results))
+    return Report(results=results, numbers=tuple(reader.numbers), problem=problem)
 
 
 def _feed(path: Path, reader: _Reader) -> str:
@@ -116,6 +123,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.results: list[TestResult] = []
+        self.numbers: list[TestNumber] = []
         self._depth = 0
         self._case_depth = 0
         self._builder: TreeBuilder | None = None
@@ -156,7 +164,9 @@ class _Reader:
         self._depth -= 1
 
     def _take(self, case: xunit2.TestCase) -> None:
-        self.results += _executions(case)
+        executions = tuple(_executions(case))
+        self.results += executions
+        self.numbers += _numbers(case, executions[0].nodeid)
         if len(self.results) > MAX_CASES:
             raise _NotJUnitError(f"more than {MAX_CASES} tests: the rest is not read")
 
@@ -169,6 +179,15 @@ def _executions(case: xunit2.TestCase) -> Iterator[TestResult]:
         outcome = TestOutcome.ERROR if error else TestOutcome.FAILED
         yield _result(nodeid, outcome, [earlier], duration_s=0.0)
     yield _result(nodeid, _outcome(case), case.result, duration_s=_duration(case))
+
+
+def _numbers(case: xunit2.TestCase, nodeid: str) -> Iterator[TestNumber]:
+    for each in case.iterchildren(junitparser.Properties):  # type: ignore[no-untyped-call]
+        for one in each:
+            value = properties.number(one.value or "")
+            if value is not None:
+                name = (one.name or "")[: circumstances.MAX_NUMBER_NAME]
+                yield TestNumber(nodeid=nodeid, name=name, value=value)
 
 
 def _outcome(case: xunit2.TestCase) -> TestOutcome:

@@ -16,10 +16,19 @@ from pathlib import Path
 
 from telltale import bundle
 from telltale.flaky.signature import name_failure
-from telltale.history import codec
+from telltale.history import circumstances, codec
 from telltale.history.ingest import read_report
-from telltale.model import Command, Confirmation, Evidence, Failure, Host, TestResult
-from telltale.records import Origin, Record, RecordedTest, Series
+from telltale.model import (
+    Command,
+    Confirmation,
+    Evidence,
+    Failure,
+    Host,
+    Isolation,
+    Leak,
+    TestResult,
+)
+from telltale.records import Load, Origin, Record, RecordedTest, Series, TestNumber
 
 MAX_TEXTS = 256 * 1024
 """Characters of all failure texts of a record together."""
@@ -46,6 +55,11 @@ def make_record(folder: Path, origin: Origin) -> Record:
     kept = _bounded(results)
     if len(kept) < len(results):
         findings.append(f"Of {len(results)} tests the history keeps the first {len(kept)}.")
+    if len(report.numbers) > circumstances.MAX_NUMBERS:
+        findings.append(
+            "Of the numbers that tests recorded the history keeps the first"
+            f" {circumstances.MAX_NUMBERS}."
+        )
     failures, signatures = _failures(kept, evidence.failures)
     if len(failures) > codec.MAX_FAILURES:
         findings.append(
@@ -71,10 +85,10 @@ def make_record(folder: Path, origin: Origin) -> Record:
             RecordedTest(
                 nodeid=bundle.clip(result.nodeid, codec.MAX_NODEID),
                 outcome=result.outcome,
-                # As exact as the history is, so that a run compares with
-                # itself the same before and after it was written.
-                duration_s=round(min(result.duration_s, 1e9) * 1e6) / 1e6,
+                duration_s=_rounded(result.duration_s),
                 signature=signatures.get(index, ""),
+                cpu_s=None if result.cpu_s is None else _rounded(result.cpu_s),
+                rss_peak_change_bytes=_whole(result.rss_peak_change_bytes),
             )
             for index, result in enumerate(kept)
         ),
@@ -84,6 +98,10 @@ def make_record(folder: Path, origin: Origin) -> Record:
         invalid=_texts(evidence.invalid, codec.MAX_FINDINGS),
         disagreements=_texts(evidence.disagreements, codec.MAX_FINDINGS),
         confirmations=_confirmations(evidence),
+        numbers=tuple(map(_number, report.numbers[: circumstances.MAX_NUMBERS])),
+        load=_load(evidence.host),
+        leaks=tuple(map(_leak, evidence.leaks[: circumstances.MAX_LEAKS])),
+        isolation=tuple(map(_isolation, evidence.isolation[: circumstances.MAX_ISOLATION])),
     )
 
 
@@ -97,6 +115,55 @@ def _confirmations(evidence: Evidence) -> tuple[Confirmation, ...]:
             reason=bundle.clip(each.reason, codec.MAX_MESSAGE),
         )
         for each in evidence.confirmations[: codec.MAX_CONFIRMATIONS]
+    )
+
+
+def _rounded(seconds: float) -> float:
+    """
+    Return seconds as exact as the history keeps them: three digits, from 1 s on milliseconds.
+
+    Done here, so that a run compares with itself the same before and after it
+    was written. No verdict rests on less than a tenth; digits that nobody needs
+    would make a record half as large again.
+    """
+    microseconds = round(min(seconds, 1e9) * 1e6)
+    digits = len(str(microseconds))
+    return round(microseconds, -min(max(digits - 3, 0), 3)) / 1e6
+
+
+def _number(number: TestNumber) -> TestNumber:
+    return replace(number, nodeid=bundle.clip(number.nodeid, codec.MAX_NODEID))
+
+
+def _whole(value: int | None) -> int | None:
+    return None if value is None else min(value, 2**53 - 1)
+
+
+def _load(host: Host) -> Load | None:
+    if host.load_average is None and host.online_cpus is None:
+        return None
+    return Load(load_average=host.load_average, cpus=host.online_cpus)
+
+
+def _leak(leak: Leak) -> Leak:
+    return Leak(
+        nodeid=bundle.clip(leak.nodeid, codec.MAX_NODEID),
+        what=bundle.clip(leak.what, circumstances.MAX_LEAK_TEXT),
+        before=bundle.clip(leak.before, circumstances.MAX_LEAK_TEXT),
+        after=bundle.clip(leak.after, circumstances.MAX_LEAK_TEXT),
+    )
+
+
+def _isolation(found: Isolation) -> Isolation:
+    return replace(
+        found,
+        nodeid=bundle.clip(found.nodeid, codec.MAX_NODEID),
+        signature=bundle.clip(found.signature, 64),
+        sentence=bundle.clip(found.sentence, circumstances.MAX_SENTENCE),
+        polluters=_texts(found.polluters, circumstances.MAX_TESTS_NAMED),
+        needs=_texts(found.needs, circumstances.MAX_TESTS_NAMED),
+        leaked=_texts(found.leaked, circumstances.MAX_TESTS_NAMED),
+        command=bundle.clip(found.command, circumstances.MAX_SENTENCE),
     )
 
 
