@@ -8,7 +8,6 @@ anybody may have written: everything is bounded and checked here, once.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -46,6 +45,7 @@ from telltale.model import (
     TestResult,
     Verdict,
 )
+from telltale.values import asdict
 
 SCHEMA = "telltale.evidence/1"
 MANIFEST = "evidence.json"
@@ -357,7 +357,7 @@ def clip(text: str, limit: int) -> str:
 
 
 def _to_json(evidence: Evidence) -> dict[str, Any]:
-    document: dict[str, Any] = {"schema": SCHEMA, **_value(dataclasses.asdict(evidence))}
+    document: dict[str, Any] = {"schema": SCHEMA, **_value(asdict(evidence))}
     texts = _within(FAILURES_BYTES, (failure.text for failure in evidence.failures))
     document["failures"] = [
         {**failure, "text": text}
@@ -460,13 +460,15 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class _Fields:
     """A JSON object of the file, read key by key; a wrong one is named in full."""
 
-    path: Path
-    prefix: str
-    values: Mapping[str, Any]
+    __slots__ = ("path", "prefix", "values")
+
+    def __init__(self, path: Path, prefix: str, values: Mapping[str, Any]) -> None:
+        self.path = path
+        self.prefix = prefix
+        self.values = values
 
     def wrong(self, key: str, expected: str) -> BundleError:
         found = json.dumps(self.values.get(key))

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from telltale.errors import UsageError
+from telltale.values import dataclass, field
 
 Half = Literal["runner", "bot"]
 

@@ -14,8 +14,9 @@ import contextlib
 import hashlib
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from telltale.values import dataclass
 
 _PREFIX = "telltale-"
 _MOUNTS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))

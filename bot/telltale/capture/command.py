@@ -16,7 +16,6 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
@@ -32,6 +31,7 @@ from telltale.capture.signals import Signals
 from telltale.capture.silence import Silence, last_line
 from telltale.capture.stacks import Look
 from telltale.model import HUNG, Outcome, Resources
+from telltale.values import dataclass, field
 
 _NAMED = 20
 """Processes that are named in findings."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from telltale.capture.words import many
 from telltale.model import Outcome
+from telltale.values import dataclass
 
 TIMED_OUT_STATUS = 124
 """As timeout(1) has it."""

@@ -13,11 +13,11 @@ import signal
 import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from telltale.capture import tree
 from telltale.capture.cgroup import Group
 from telltale.capture.reaping import Family
+from telltale.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

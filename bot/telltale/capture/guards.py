@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 
 from telltale.capture import shell
 from telltale.errors import UsageError
+from telltale.values import dataclass
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from typing import Any
 
 from telltale.capture import kernel, machine
 from telltale.model import Host
+from telltale.values import replace
 
 _UNKNOWN = "unknown"
 
@@ -68,7 +68,7 @@ def load() -> dict[str, Any]:
 def busy(host: Host, before: Mapping[str, Any]) -> Host:
     """Return the host with how busy it was, as `load` said before the command started."""
     average = before.get("load_average")
-    return dataclasses.replace(
+    return replace(
         host,
         load_average=average[0] if average else None,
         # Not the CPUs that we may use: the load average counts what waits for any of them.

@@ -9,11 +9,11 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from telltale.capture import shell
+from telltale.values import dataclass, field
 
 _PYTHON = re.compile(r"(python|pypy)[0-9.]*")
 _WORDS = 20

@@ -12,7 +12,6 @@ import functools
 import math
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 from xml.parsers import expat
@@ -20,6 +19,7 @@ from xml.parsers import expat
 from telltale.bundle import clip
 from telltale.capture.redact import Redactor
 from telltale.model import TestOutcome
+from telltale.values import dataclass
 
 SIZE_LIMIT = 256 * 1024 * 1024
 """Bytes of one file; a larger one is not read."""
@@ -151,17 +151,19 @@ def _refuse(*_: object) -> int:
     raise _RefusedError("it declares an entity, which no test runner does")
 
 
-@dataclass(slots=True)
 class _Open:
     """A `<testcase>` that is being read."""
 
-    attributes: Mapping[str, str]
-    depth: int
-    outcomes: list[TestOutcome] = field(default_factory=list)
-    messages: list[str] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    reason: str = ""
-    rerun: bool = False
+    __slots__ = ("attributes", "depth", "messages", "outcomes", "reason", "rerun", "texts")
+
+    def __init__(self, attributes: Mapping[str, str], depth: int) -> None:
+        self.attributes = attributes
+        self.depth = depth
+        self.outcomes: list[TestOutcome] = []
+        self.messages: list[str] = []
+        self.texts: list[str] = []
+        self.reason = ""
+        self.rerun = False
 
 
 class _Reader:

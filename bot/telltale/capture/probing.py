@@ -16,7 +16,6 @@ import shlex
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from telltale import bundle
@@ -27,6 +26,7 @@ from telltale.capture.reports import JUNIT, Reports
 from telltale.capture.words import many
 from telltale.launcher.shelves import make_writable, shelves
 from telltale.model import RunningTest, TestOutcome, TestResult
+from telltale.values import dataclass, field
 
 FOLDER = Path(__file__).resolve().parent / "probe"
 SETTINGS = "TELLTALE_PROBE_SETTINGS"

@@ -9,12 +9,10 @@ wrapping a command must never change whether it runs or how it ends.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import platform
 import pwd
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -68,6 +66,7 @@ from telltale.model import (
     Source,
     TestResult,
 )
+from telltale.values import dataclass, replace
 
 OURS = "TELLTALE_"
 """Prefix of our own variables, which the command does not see."""
@@ -205,7 +204,7 @@ class Recording:
         described = self.attempt("the host", self._describe_host) or Host(fingerprint="")
         self._before = self.attempt("the load", host.load) or {}
         described = host.busy(described, self._before)
-        self.evidence = dataclasses.replace(self.evidence, host=described)
+        self.evidence = replace(self.evidence, host=described)
         self._write("env/host.json", lambda: self._host_document(None))
         self._write(
             "env/env.txt", lambda: environment.variables_text(self._environ, self._redactor)
@@ -233,7 +232,7 @@ class Recording:
         found = self.attempt("the guards", lambda: self._missing(required))
         reasons = tuple(self.findings[before:]) if found is None else found
         self._guarded = required.clean_tree and not reasons
-        self.evidence = dataclasses.replace(self.evidence, invalid=reasons)
+        self.evidence = replace(self.evidence, invalid=reasons)
         self.attempt("the manifest", lambda: bundle.write_manifest(self.folder, self.evidence))
         return reasons
 
@@ -295,7 +294,7 @@ class Recording:
             lambda: probing.tell(self.folder, found, self._environ, self.plan.argv),
         )
         told = told or reported
-        self.evidence = dataclasses.replace(self.evidence, running=told.running)
+        self.evidence = replace(self.evidence, running=told.running)
         return told
 
     def measure(self, ended: Ended) -> None:
@@ -309,7 +308,7 @@ class Recording:
             self._write("artifacts/time.txt", lambda: self._time(ended))
         load = self.attempt("the load", host.load)
         self._write("env/host.json", lambda: self._host_document(load or {}))
-        self.evidence = dataclasses.replace(
+        self.evidence = replace(
             self.evidence,
             outcome=ended.outcome,
             exit_code=ended.exit_code,
@@ -323,7 +322,7 @@ class Recording:
         if self._profiling is None:
             return False
         any_there = self._profiling.finish(slow=slow)
-        self.evidence = dataclasses.replace(self.evidence, profiles=self._profiling.profiles)
+        self.evidence = replace(self.evidence, profiles=self._profiling.profiles)
         return any_there
 
     def list_again(self) -> None:
@@ -362,7 +361,7 @@ class Recording:
         left, sentences = found
         self.findings += sentences
         hide = self._redactor.text
-        self.evidence = dataclasses.replace(
+        self.evidence = replace(
             self.evidence,
             leaks=tuple(
                 Leak(
@@ -382,7 +381,7 @@ class Recording:
         self.findings += self.attempt("the files", lambda: [*tidy.tidy(self.folder)]) or ()
         self._sweep()
         findings = (*self.findings, *profiling.findings(self.evidence.profiles))
-        self.evidence = dataclasses.replace(
+        self.evidence = replace(
             self.evidence,
             tests=None if tests is None else bundle.count(tests),
             failures=failures,
@@ -433,7 +432,7 @@ class Recording:
             "the profiles", lambda: Profiling(self.plan.profilers, place, self.attempt)
         )
         if found is not None:
-            self.evidence = dataclasses.replace(self.evidence, profiles=found.profiles)
+            self.evidence = replace(self.evidence, profiles=found.profiles)
         return found
 
     def _ask_python(self) -> Interpreter | None:
@@ -460,7 +459,7 @@ class Recording:
             gpus.part(self._gpus),
             image=self._redactor.text(self.plan.image),
         )
-        return dataclasses.replace(described, packages=environment.key_packages(self._python))
+        return replace(described, packages=environment.key_packages(self._python))
 
     def _host_document(self, after: Mapping[str, object] | None) -> str:
         beside = {"machine": machine.details(), "gpus": self._gpus}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from telltale.bundle import MANIFEST
@@ -14,6 +13,7 @@ from telltale.capture.nodeids import NodeIds
 from telltale.capture.redact import Redactor
 from telltale.capture.words import many
 from telltale.model import TestOutcome, TestResult
+from telltale.values import dataclass
 
 JUNIT = "artifacts/junit.xml"
 

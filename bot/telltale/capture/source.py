@@ -6,11 +6,11 @@ import functools
 import re
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from telltale import gha
 from telltale.model import Source
+from telltale.values import dataclass
 
 _LIMIT_S = 20.0
 

@@ -15,13 +15,13 @@ import os
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from telltale.bundle import TESTS
 from telltale.capture import events, frames, tree
 from telltale.capture.words import many
+from telltale.values import dataclass
 
 FILE = "artifacts/stacks.txt"
 _DUMP_S = 5.0

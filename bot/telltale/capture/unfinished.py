@@ -8,7 +8,6 @@ counts what the tests had written, and kills what is surely left of it.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -33,6 +32,7 @@ from telltale.capture.redact import Redactor
 from telltale.capture.reports import JUNIT
 from telltale.errors import BundleError
 from telltale.model import Outcome, Resources, RunningTest
+from telltale.values import replace
 
 KILLED = "Telltale itself was killed while the command ran"
 _DEPTH = 4
@@ -111,7 +111,7 @@ def _complete(folder: Path, redactor: Redactor) -> bool:
     if results is not None:
         rebuilt.write(folder / JUNIT, results, said.sessions[0].at)
         bundle.write_tests(folder, results, source="probe", damage=said.damage)
-    evidence = dataclasses.replace(
+    evidence = replace(
         evidence,
         outcome=Outcome.ERROR,
         tests=None if results is None else bundle.count(results),

@@ -11,10 +11,10 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from telltale.model import Failure, FailureKind, Outcome, TestOutcome
 from telltale.records import FailureVerdict, Flake, JudgedFailure, Occurrence, Record, Series
+from telltale.values import dataclass
 
 BROKEN_STREAK = 3
 """So many failures in a row, without a pass on the same code, are not called flaky.

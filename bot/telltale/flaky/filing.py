@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from telltale.records import Flake, Occurrence
+from telltale.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

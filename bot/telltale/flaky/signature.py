@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from telltale.flaky import naming
 from telltale.model import FailureKind
+from telltale.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

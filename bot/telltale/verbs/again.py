@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 
@@ -13,6 +12,7 @@ from telltale.capture.signals import Signals
 from telltale.errors import UsageError
 from telltale.model import Command, Isolation, Outcome, TestResult
 from telltale.options import Invocation
+from telltale.values import asdict, replace
 
 FILE = "artifacts/isolation.json"
 _FAILED = frozenset({Outcome.FAILED, Outcome.TIMED_OUT, Outcome.PASSED})
@@ -78,6 +78,6 @@ def isolate_failures(
 
 
 def _write(recording: Recording, found: tuple[Isolation, ...]) -> None:
-    recording.evidence = dataclasses.replace(recording.evidence, isolation=found)
-    text = json.dumps([dataclasses.asdict(each) for each in found], indent=2) + "\n"
+    recording.evidence = replace(recording.evidence, isolation=found)
+    text = json.dumps([asdict(each) for each in found], indent=2) + "\n"
     recording.attempt(FILE, lambda: bundle.write_atomically(recording.folder / FILE, text))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 import time
@@ -16,6 +15,7 @@ from telltale.capture.signals import Signals
 from telltale.errors import UsageError
 from telltale.model import Isolation
 from telltale.options import Invocation
+from telltale.values import asdict
 
 
 def run(invocation: Invocation) -> int:
@@ -45,7 +45,7 @@ def run(invocation: Invocation) -> int:
 
 def _tell(found: Isolation, invocation: Invocation) -> None:
     if invocation.flag("json"):
-        print(json.dumps(dataclasses.asdict(found), indent=2))
+        print(json.dumps(asdict(found), indent=2))
     else:
         print(f"{found.nodeid}: {found.sentence}")
         if found.command:

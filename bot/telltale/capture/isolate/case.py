@@ -6,7 +6,6 @@ import difflib
 import os
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from telltale import bundle
@@ -16,6 +15,7 @@ from telltale.capture.isolate.recorded import Recorded, read_recorded
 from telltale.capture.redact import HIDDEN
 from telltale.errors import BundleError, IsolateError
 from telltale.model import Command, Evidence, Failure, FailureKind
+from telltale.values import dataclass, field, replace
 
 DROPPED = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION", "PYTEST_ADDOPTS", "PYTEST_DEBUG_TEMPROOT")
 DROPPED_PREFIXES = ("TELLTALE_", "PYTEST_XDIST_")

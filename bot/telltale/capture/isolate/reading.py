@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from telltale.capture.isolate.tries import Ran
 from telltale.flaky.signature import name_failure
 from telltale.model import Failure, FailureKind
+from telltale.values import dataclass
 
 _HANGS = frozenset({FailureKind.TEST_TIMEOUT, FailureKind.HANG_OR_DEVICE_TIMEOUT})
 _DEATHS = frozenset({FailureKind.CRASH_SIGNAL, FailureKind.OOM})

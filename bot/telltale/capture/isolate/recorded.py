@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from telltale import bundle
 from telltale.capture import events
 from telltale.capture.events import Session, State
 from telltale.model import TestOutcome
+from telltale.values import dataclass, field
 
 MOST_TESTS = 200_000
 _TEXT = 200

@@ -13,7 +13,6 @@ import os
 import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from telltale.capture.isolate.case import Case
 from telltale.capture.isolate.chances import BY_CHANCE, chance, interval
@@ -22,6 +21,7 @@ from telltale.capture.isolate.reduce import ddmin
 from telltale.capture.isolate.tries import Ran, Stop, Tries
 from telltale.capture.words import many
 from telltale.model import Failure, IsolationVerdict, Rate
+from telltale.values import dataclass, field
 
 CONFIRM = 5
 """Runs of either kind before a difference counts: 5 of 5 against 0 of 5 is 0.4 % by chance."""

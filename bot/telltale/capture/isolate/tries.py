@@ -19,13 +19,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from telltale.capture import kernel, tree
 from telltale.capture.isolate.case import Case
+from telltale.values import dataclass
 
 CHILD = Path(__file__).parent / "pytest_side" / "child.py"
 POLL_S = 0.02

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 
 from telltale.capture.isolate.case import Case
 from telltale.capture.isolate.reading import Result
 from telltale.capture.isolate.search import Findings, by_chance, rate
 from telltale.capture.words import many
 from telltale.model import Isolation, IsolationVerdict, Rate
+from telltale.values import replace
 
 _NAMED = 3
 """Polluters, and changes of theirs, in a sentence."""

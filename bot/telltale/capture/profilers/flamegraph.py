@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from html import escape
 from typing import final
 
@@ -20,11 +19,13 @@ _DEEPEST = 400
 
 
 @final
-@dataclass(slots=True)
 class _Frame:
-    name: str
-    count: int = 0
-    inner: dict[str, _Frame] = field(default_factory=dict)
+    __slots__ = ("count", "inner", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.count = 0
+        self.inner: dict[str, _Frame] = {}
 
 
 def render(stacks: Mapping[tuple[str, ...], int], *, title: str, unit: str = "samples") -> str:

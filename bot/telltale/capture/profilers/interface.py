@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from telltale.capture.beside import Program
 from telltale.capture.interpreter import Interpreter
+from telltale.values import dataclass
 
 FOLDER = "artifacts/profile"
 """Where in the bundle profilers write."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from telltale.values import dataclass
 
 COLUMNS = 64
 _LEVELS = " .:-=+*#%@"
