@@ -159,6 +159,24 @@ HISTORY_STEPS: Mapping[str, Verb] = {
         module="history_list",
         options=(HISTORY, TOKEN, JSON),
     ),
+    "show": Verb(
+        help="Show one record, or the last runs of a series.",
+        half="bot",
+        module="history_show",
+        arguments="SERIES|ID|PATH",
+        options=(
+            HISTORY,
+            TOKEN,
+            Option(name="limit", help="Runs of a series to show.", default="20", metavar="COUNT"),
+            JSON,
+        ),
+    ),
+    "verify": Verb(
+        help="Read everything and name what is damaged, misplaced or double; exit status 1 then.",
+        half="bot",
+        module="history_verify",
+        options=(HISTORY, TOKEN, JSON),
+    ),
 }
 
 VERBS: Mapping[str, Verb] = {

@@ -37,14 +37,16 @@ def test_each_series_with_its_records_and_days(
     assert unit["series"] == {"kind": "tests", "job": "unit", "name": "tests"}
     assert (unit["records"], unit["baseline"], unit["other"]) == (2, 1, 1)
     assert (unit["first"], unit["last"]) == ("2026-11-01", "2026-11-02")
+    assert unit["bytes"] == sum(
+        path.stat().st_size for path in history.glob("records/tests-unit-*/*/*/*")
+    )
     assert smoke["series"] == {"kind": "training", "job": "smoke", "name": "tiny"}
 
 
 def test_for_people(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["history", "list", "--history", str(history)]) == 0
     printed = capsys.readouterr().out
-    assert "unit / tests" in printed
-    assert "2 records (1 baseline, 1 other), 2026-11-01 to 2026-11-02" in printed
+    assert "| `unit / tests` | 2 | 1 | 1 | 2026-11-01 | 2026-11-02 | " in printed
 
 
 def test_a_history_without_records_is_no_error(

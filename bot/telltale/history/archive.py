@@ -57,9 +57,7 @@ class Archive:
         names = map(layout.entry, self._store.paths(layout.folder_of(series)))
         chosen = layout.window([name for name in names if name], limit)
         contents = self._store.read([one.path for one in chosen])
-        read = [
-            self._noting(partial(_record, contents.get(one.path), one, series)) for one in chosen
-        ]
+        read = [self._noting(partial(read_record, contents.get(one.path), one)) for one in chosen]
         return tuple(record for record in read if record is not None)
 
     def put_folder(self, path: str, files: Mapping[str, FileContent]) -> str:
@@ -79,12 +77,25 @@ class Archive:
             return None
 
 
-def _record(data: bytes | None, name: layout.Entry, series: Series) -> Record:
+def read_record(data: bytes | None, name: layout.Entry) -> Record:
+    """
+    Return the record in a file's contents; None are those that a store left out.
+
+    Raises `HistoryError` when it cannot be decoded, and when the file's name is
+    not its own: the name is what the choice of records went by.
+    """
     if data is None:
         raise HistoryError(f"{name.path}: skipped, it is too large to be a record")
     record = codec.decode(data, name.path)
-    # The name is what the choice of records went by: it must not say something else.
-    if record.id != name.id or record.series != series or layout.path_of(record) != name.path:
+    if record.id != name.id or layout.path_of(record) != name.path:
+        raise HistoryError(f"{name.path}: skipped, it holds a record that belongs elsewhere")
+    return record
+
+
+def _of_series(data: bytes | None, name: layout.Entry, series: Series) -> Record:
+    record = read_record(data, name)
+    # The folder's name has a hash of the series, and hashes can be made to be alike.
+    if record.series != series:
         raise HistoryError(f"{name.path}: skipped, it holds a record that belongs elsewhere")
     return record
 
