@@ -23,7 +23,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-__all__ = ["asdict", "dataclass", "field", "replace"]
+__all__ = ["asdict", "dataclass", "field", "fields_of", "replace"]
 
 T = TypeVar("T")
 
@@ -78,9 +78,19 @@ def _field(*, default_factory: Callable[[], object]) -> Any:
     return _Factory(default_factory)
 
 
+def fields_of(value: object) -> dict[str, object]:
+    """Return the fields of a dataclass, of one of `dataclasses` too, by name; of all else nothing."""
+    kind: Any = type(value)
+    if hasattr(kind, "__value_names__"):
+        return _items(value)
+    # Not `dataclasses.fields`: that would have to be imported.
+    names = getattr(kind, "__dataclass_fields__", ())
+    return {name: getattr(value, name) for name in names}
+
+
 def _replace(value: T, /, **changes: object) -> T:
     """Return another value of the same class, with these fields changed; TypeError for others."""
-    return type(value)(**{**_items(value), **changes})
+    return type(value)(**{**fields_of(value), **changes})
 
 
 def _asdict(value: Any) -> Any:
@@ -89,8 +99,8 @@ def _asdict(value: Any) -> Any:
 
     Unlike the standard one it does not copy what is at the ends: they cannot change.
     """
-    if hasattr(type(value), "__value_names__"):
-        return {name: _asdict(inner) for name, inner in _items(value).items()}
+    if fields := fields_of(value):
+        return {name: _asdict(inner) for name, inner in fields.items()}
     if type(value) in {tuple, list}:
         return type(value)(map(_asdict, value))
     if isinstance(value, dict):

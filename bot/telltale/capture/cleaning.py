@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, TypeVar
 from telltale.bundle import MANIFEST
 from telltale.capture.logs import Stream
 from telltale.capture.redact import Redactor
+from telltale.values import fields_of, replace
 
 _BLOCK = 256 * 1024
 _OURS = frozenset(
@@ -166,8 +167,10 @@ def _cleaned(value: Any, redactor: Redactor, key: str) -> Any:
     """Return the value redacted; `key` says what it is."""
     if isinstance(value, str) and not isinstance(value, Enum):
         return _cleaned_text(value, redactor, key)
-    if hasattr(type(value), "__dataclass_fields__"):
-        return _cleaned_fields(value, redactor)
+    if fields := fields_of(value):
+        cleaned = {name: _cleaned(item, redactor, name) for name, item in fields.items()}
+        changed = {name: item for name, item in cleaned.items() if item is not fields[name]}
+        return replace(value, **changed) if changed else value
     if isinstance(value, Mapping):
         return {
             (name if name in _KEYS else redactor.secrets(str(name))): _cleaned(
@@ -181,12 +184,3 @@ def _cleaned(value: Any, redactor: Redactor, key: str) -> Any:
         items = [_cleaned(item, redactor, key) for item in value]
         return tuple(items) if isinstance(value, tuple) else items
     return value
-
-
-def _cleaned_fields(value: Any, redactor: Redactor) -> Any:
-    import dataclasses  # noqa: PLC0415  # only the bot cleans records, and a run shall not wait for it
-
-    fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    cleaned = {name: _cleaned(item, redactor, name) for name, item in fields.items()}
-    changed = {name: item for name, item in cleaned.items() if item is not fields[name]}
-    return dataclasses.replace(value, **changed) if changed else value
