@@ -33,6 +33,12 @@ INSTALLED = Interpreter(
     stamps={},
 )
 
+
+def ours(folder: Path) -> dict[str, str]:
+    """Return an environment that lets Telltale keep things in the folder."""
+    return {"XDG_CACHE_HOME": str(folder / "cache")}
+
+
 # Variables
 
 
@@ -112,7 +118,9 @@ def test_where_packages_came_from_is_read(tmp_path: Path) -> None:
         (info / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n", "ascii")
         (info / "direct_url.json").write_text(json.dumps(direct), "ascii")
 
-    found = interpreter.ask(sys.executable, Path.cwd(), {**os.environ, "PYTHONPATH": str(tmp_path)})
+    found = interpreter.ask(
+        sys.executable, Path.cwd(), {**os.environ, "PYTHONPATH": str(tmp_path)}, ours=ours(tmp_path)
+    )
 
     assert {name: found.origins[name] for name in ("one", "two", "three")} == {
         "one": "git+https://x/one.git@0a1b",
@@ -139,8 +147,8 @@ def test_no_python_is_said() -> None:
     assert text == "# no Python was found in the PATH of the command\n"
 
 
-def test_this_python_lists_its_packages() -> None:
-    found = interpreter.ask(sys.executable, Path.cwd(), os.environ)
+def test_this_python_lists_its_packages(tmp_path: Path) -> None:
+    found = interpreter.ask(sys.executable, Path.cwd(), os.environ, ours=ours(tmp_path))
 
     assert found.version == ".".join(map(str, sys.version_info[:3]))
     assert found.packages is not None
@@ -164,7 +172,7 @@ def test_packages_are_those_that_importlib_metadata_lists(tmp_path: Path) -> Non
     places = (str(tmp_path), str(tmp_path / "old-2.0.egg"), str(archive), *sys.path)
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
 
-    found = interpreter.ask(sys.executable, tmp_path, environ).packages or {}
+    found = interpreter.ask(sys.executable, tmp_path, environ, ours=ours(tmp_path)).packages or {}
 
     here = {each.metadata["Name"]: each.version for each in metadata.distributions()}
     made = {"METADATA": "8", "PKG-INFO": "8", "file": "3.0", "packed": "4.0"}
@@ -173,14 +181,14 @@ def test_packages_are_those_that_importlib_metadata_lists(tmp_path: Path) -> Non
 
 def test_an_installation_meanwhile_is_noticed(tmp_path: Path) -> None:
     environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    before = interpreter.ask(sys.executable, Path.cwd(), environ)
+    before = interpreter.ask(sys.executable, Path.cwd(), environ, ours=ours(tmp_path))
 
     info = tmp_path / "thing-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n", "ascii")
 
     assert before.changed()
-    after = interpreter.ask(sys.executable, Path.cwd(), environ)
+    after = interpreter.ask(sys.executable, Path.cwd(), environ, ours=ours(tmp_path))
     assert (after.packages or {})["thing"] == "1.0"
     assert "thing" not in (before.packages or {})
 
@@ -193,18 +201,18 @@ def test_the_working_directory_does_not_stand_in_for_the_library(tmp_path: Path)
     (local / "direct_url.json").write_text('{"url": "file:///somewhere"}', "ascii")
     environ = {**os.environ, "PYTHONPATH": str(tmp_path / "lib")}
 
-    found = interpreter.ask(sys.executable, tmp_path, environ)
+    found = interpreter.ask(sys.executable, tmp_path, environ, ours=ours(tmp_path))
 
     assert found.origins == {"local": "file:///somewhere"}
 
 
 def test_torch_is_found_without_being_imported(tmp_path: Path) -> None:
-    without = interpreter.ask(sys.executable, tmp_path, os.environ)
+    without = interpreter.ask(sys.executable, tmp_path, os.environ, ours=ours(tmp_path))
     (tmp_path / "torch.py").write_text("raise SystemExit(3)", "ascii")
     environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
 
     assert not without.torch
-    assert interpreter.ask(sys.executable, tmp_path, environ).torch
+    assert interpreter.ask(sys.executable, tmp_path, environ, ours=ours(tmp_path)).torch
 
 
 @pytest.mark.parametrize("answer", ["", "nonsense (", "[1]", "name"])
@@ -214,18 +222,18 @@ def test_a_python_that_answers_nonsense(answer: str, tmp_path: Path) -> None:
     mute.chmod(0o755)
 
     with pytest.raises(ValueError, match="gave no list of its packages"):
-        interpreter.ask(str(mute), tmp_path, os.environ)
+        interpreter.ask(str(mute), tmp_path, os.environ, ours=ours(tmp_path))
 
 
 def test_a_python_that_chatters_or_fails(tmp_path: Path) -> None:
     chatty = tmp_path / "python3"
     chatty.write_text(f'#!/bin/sh\necho hello\nexec {PYTHON} "$@"\n', "ascii")
     chatty.chmod(0o755)
-    assert interpreter.ask(str(chatty), tmp_path, os.environ).packages
+    assert interpreter.ask(str(chatty), tmp_path, os.environ, ours=ours(tmp_path)).packages
 
     chatty.write_text("#!/bin/sh\nexit 1\n", "ascii")
     with pytest.raises(subprocess.CalledProcessError):
-        interpreter.ask(str(chatty), tmp_path, os.environ)
+        interpreter.ask(str(chatty), tmp_path, os.environ, ours=ours(tmp_path))
 
 
 @pytest.fixture
@@ -301,7 +309,7 @@ def test_torchs_own_report_is_kept_or_its_failure(
     (package / "collect_env.py").write_text(script, "ascii")
     environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
 
-    found = interpreter.ask(sys.executable, tmp_path, environ)
+    found = interpreter.ask(sys.executable, tmp_path, environ, ours=ours(tmp_path))
     report = environment.torch_text(found, tmp_path, environ, Redactor({}, homes=["/home/alice"]))
 
     assert found.torch

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from telltale.capture import shell
+from telltale.capture import recalled, shell
 from telltale.values import dataclass, field
 
 _PYTHON = re.compile(r"(python|pypy)[0-9.]*")
@@ -34,6 +34,7 @@ def described(folder):
     for path in (os.path.join(folder, "METADATA"), os.path.join(folder, "PKG-INFO"), folder):
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
+                watch.append(path)
                 return fields(file)
         except OSError:
             pass
@@ -50,8 +51,10 @@ def fields(lines):
 
 def origin(folder):
     # PEP 610: written for what came from no index.
+    path = os.path.join(folder, "direct_url.json")
+    watch.append(path)
     try:
-        with open(os.path.join(folder, "direct_url.json"), encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             import json
             return json.load(file)
     except (OSError, ValueError):
@@ -67,7 +70,7 @@ def installed(place):
     return [described(os.path.join(one, "EGG-INFO") if one.endswith(".egg") else one) + (origin(one),)
             for one in folders]
 
-found, origins, stamps, torch, conda = {}, {}, {}, False, []
+found, origins, stamps, torch, conda, watch, start = {}, {}, {}, False, [], [], []
 for path in sys.path:
     try:
         stamps[path] = os.stat(path).st_mtime_ns if os.path.isdir(path) else 0
@@ -87,9 +90,18 @@ try:
     torch = any(find("torch", None) is not None for find in finders)
 except Exception:
     pass
+try:
+    site = sys.modules["site"]
+    watch += site.getsitepackages() + [site.getuserbase(), site.getusersitepackages()]
+except Exception:
+    pass
+watch += [os.path.join(prefix, name) for prefix in (sys.prefix, sys.base_prefix)
+    for name in ("pyvenv.cfg", "conda-meta")] + [os.path.join(os.path.dirname(sys.executable), "pyvenv.cfg")]
+start = [sys.modules[name].__file__ for name in ("sitecustomize", "usercustomize") if name in sys.modules]
 print("\n" + ascii({"version": "%d.%d.%d" % sys.version_info[:3],
     "implementation": sys.implementation.name, "packages": found, "torch": torch,
-    "origins": origins, "conda": conda, "stamps": stamps}))
+    "origins": origins, "conda": conda, "stamps": stamps, "executable": sys.executable,
+    "watch": watch, "start": start}))
 """
 
 
@@ -151,13 +163,47 @@ def named_interpreter(argv: tuple[str, ...], cwd: Path, environ: Mapping[str, st
     return ""
 
 
-def ask(path: str, cwd: Path, environ: Mapping[str, str]) -> Interpreter:
+def ask(
+    path: str,
+    cwd: Path,
+    environ: Mapping[str, str],
+    *,
+    ours: Mapping[str, str],
+    clock: Callable[[], float] = time.time,
+) -> Interpreter:
     """
-    Ask a Python for its version and packages, in one process.
+    Ask a Python for its version and packages, in one process, or not at all.
 
-    Raises `OSError` or `subprocess.SubprocessError` when it does not answer
-    in time, `ValueError` when it answers nonsense.
+    An answer that is still right is taken from where Telltale keeps things;
+    `ours` is the environment that says where. Raises `OSError` or
+    `subprocess.SubprocessError` when it does not answer in time, `ValueError`
+    when it answers nonsense.
     """
+    memory = recalled.Memory(path, cwd, environ, ours, now=clock())
+    found = memory.find()
+    if found is None:
+        found = _ask(path, cwd, environ)
+        memory.keep(found)
+    packages = found["packages"]
+    return Interpreter(
+        path=path,
+        version=str(found["version"]),
+        implementation=str(found["implementation"]),
+        packages=None if packages is None else {str(k): str(v) for k, v in packages.items()},
+        torch=bool(found["torch"]),
+        stamps={str(folder): int(stamp) for folder, stamp in found["stamps"].items()},
+        origins={str(name): _origin(direct) for name, direct in found["origins"].items()},
+        conda=tuple(
+            "=".join(name.removesuffix(".json").rsplit("-", 2))
+            for name in found["conda"]
+            if name.endswith(".json")
+        ),
+    )
+
+
+def _ask(path: str, cwd: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    import ast  # noqa: PLC0415  # 1 ms, and most answers are known
+
     answer = subprocess.run(
         [path, "-c", _LISTING],
         cwd=cwd,
@@ -175,21 +221,7 @@ def ask(path: str, cwd: Path, environ: Mapping[str, str]) -> Interpreter:
         found = None
     if not isinstance(found, dict):
         raise ValueError(f"{path} gave no list of its packages: {line[:80]!r}")  # noqa: TRY004  # as promised
-    packages = found["packages"]
-    return Interpreter(
-        path=path,
-        version=str(found["version"]),
-        implementation=str(found["implementation"]),
-        packages=None if packages is None else {str(k): str(v) for k, v in packages.items()},
-        torch=bool(found["torch"]),
-        stamps={str(folder): int(stamp) for folder, stamp in found["stamps"].items()},
-        origins={str(name): _origin(direct) for name, direct in found["origins"].items()},
-        conda=tuple(
-            "=".join(name.removesuffix(".json").rsplit("-", 2))
-            for name in found["conda"]
-            if name.endswith(".json")
-        ),
-    )
+    return found
 
 
 def _origin(direct: Mapping[str, Any]) -> str:

@@ -438,7 +438,7 @@ class Recording:
     def _ask_python(self) -> Interpreter | None:
         plan = self.plan
         path = interpreter.find_interpreter(plan.argv, plan.cwd, self._environ)
-        return interpreter.ask(path, plan.cwd, self._environ) if path else None
+        return interpreter.ask(path, plan.cwd, self._environ, ours=plan.environ) if path else None
 
     def _beside(self) -> Beside:
         """Return the programs that watch the command."""

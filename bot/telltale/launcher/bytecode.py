@@ -18,20 +18,16 @@ import atexit
 import contextlib
 import marshal
 import os
-import stat
 import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 from importlib.util import MAGIC_NUMBER, source_hash
 from types import CodeType
 from typing import Any
 
-from telltale.launcher.shelves import is_private, make_writable, shelves
+from telltale.launcher import kept
 
 _FOLDER = "bytecode"
-_KEPT_S = 30 * 24 * 3600
-"""Seconds after which a file may be of a checkout that is gone."""
 
 
 def keep(sources: str, environ: Mapping[str, str]) -> None:
@@ -40,10 +36,10 @@ def keep(sources: str, environ: Mapping[str, str]) -> None:
 
     Never raises: a start must not depend on a cache.
     """
-    places = [str(shelf) for shelf in shelves(environ) if make_writable(shelf)]
-    if not places:
+    shelf = kept.shelf(environ)
+    if not shelf:
         return
-    _Loader.store = _Store(places[0], sources)
+    _Loader.store = _Store(shelf, sources)
     atexit.register(_Loader.store.save)
     finder = FileFinder.path_hook((_Loader, SOURCE_SUFFIXES))
 
@@ -81,7 +77,7 @@ class _Store:
         self._modules: dict[str, tuple[bytes, bytes]] = {}
         """By path: the hash of the source, and the code as marshal writes it."""
         self._grown = False
-        with contextlib.suppress(OSError), self._folder() as folder:
+        with contextlib.suppress(OSError), kept.opened(self._shelf, _FOLDER) as folder:
             self._modules = _read(folder, self._name)
 
     def find(self, path: str, mark: bytes) -> CodeType | None:
@@ -98,48 +94,14 @@ class _Store:
             return
         there = {path: self._modules[path] for path in self._modules if os.path.exists(path)}  # noqa: PTH110  # as below
         content = marshal.dumps(there)
-        with contextlib.suppress(OSError), self._folder() as folder:
-            _clear(folder)
-            _write(folder, self._name, source_hash(content) + content)
-
-    @contextlib.contextmanager
-    def _folder(self) -> Iterator[int]:
-        # By descriptor from here on: what was checked is what is used.
-        path = f"{self._shelf}/{_FOLDER}"
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(path, 0o700)  # noqa: PTH102
-        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            if is_private(os.fstat(folder)):
-                yield folder
-            else:
-                raise PermissionError(path)
-        finally:
-            os.close(folder)
+        with contextlib.suppress(OSError), kept.opened(self._shelf, _FOLDER) as folder:
+            kept.write(folder, self._name, source_hash(content) + content)
 
 
 def _read(folder: int, name: str) -> dict[str, tuple[bytes, bytes]]:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with open(os.open(name, flags, dir_fd=folder), "rb") as file:  # noqa: PTH123  # a descriptor
-        info = os.fstat(file.fileno())
-        data = file.read() if stat.S_ISREG(info.st_mode) and is_private(info) else b""
+    data = kept.read(folder, name)
     # The hash is for files that a crash of the machine left damaged: marshal trusts what it reads.
     found: dict[str, tuple[bytes, bytes]] = (
         marshal.loads(data[8:]) if data and source_hash(data[8:]) == data[:8] else {}  # noqa: S302
     )
     return found
-
-
-def _write(folder: int, name: str, data: bytes) -> None:
-    fresh = f"{name}.{os.urandom(4).hex()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    with open(os.open(fresh, flags, 0o600, dir_fd=folder), "wb") as file:  # noqa: PTH123
-        file.write(data)
-    os.replace(fresh, name, src_dir_fd=folder, dst_dir_fd=folder)
-
-
-def _clear(folder: int) -> None:
-    """Remove what has not been written for long."""
-    for name in os.listdir(folder):
-        if time.time() - os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime > _KEPT_S:
-            os.unlink(name, dir_fd=folder)
