@@ -96,6 +96,11 @@ PROFILE_TESTS = (
         help="Image, with its digest, of the container that the job runs in.",
     ),
     Option(
+        name="runner-class",
+        help="Name of the kind of machine, in place of its CPU model, CPUs, memory, their limits and GPUs.",
+        metavar="NAME",
+    ),
+    Option(
         name="mask",
         help="Values that nothing may keep, one a line; secrets of the workflow.",
         metavar="VALUE",

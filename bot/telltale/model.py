@@ -209,12 +209,21 @@ class Resources:
     outputs: int | None = None
 
 
+RUNNER_CLASS = "runner_class"
+"""The part of a fingerprint by which people name a kind of machine."""
+HARDWARE_PARTS = frozenset(
+    {"cpu", "cpus", "memory_gib", "cgroup_cpus", "cgroup_memory_gib", "gpus"}
+)
+"""The parts that a runner class stands for: told, and not in the fingerprint then."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """The machine, as far as figures depend on it."""
 
     fingerprint: str
-    """16 hex digits over `parts`; equal fingerprints mean comparable figures."""
+    """16 hex digits over `parts`, without the hardware's where a runner class stands for them;
+    equal fingerprints mean comparable figures."""
     parts: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
     """Versions of the packages that figures depend on most: said when they differ, never a bar."""

@@ -552,3 +552,14 @@ def test_time_txt_says_which_signal_it_was() -> None:
 )
 def test_clocks_are_read_as_gnu_time_writes_them(seconds: float, text: str) -> None:
     assert timefile.clock(seconds) == text
+
+
+def test_a_runner_class_stands_for_the_hardware_in_the_fingerprint() -> None:
+    named = host.describe("3.11", "none", runner_class="ci-large")
+
+    assert named.parts["runner_class"] == "ci-large"
+    assert named.parts["cpu"]
+    elsewhere = {**named.parts, "cpu": "another", "cpus": "64", "gpus": "8 H100"}
+    assert host.fingerprint(elsewhere) == named.fingerprint
+    assert host.fingerprint({**elsewhere, "python": "3.13"}) != named.fingerprint
+    assert host.describe("3.11", "none").fingerprint != named.fingerprint

@@ -245,3 +245,72 @@ def test_many_other_packages_are_counted() -> None:
 
 def test_unknown_packages_are_not_other_packages() -> None:
     assert choose(with_packages(HEAD, numpy="2"), EARLIER).reason == choose(HEAD, EARLIER).reason
+
+
+def shas(*numbers: int) -> list[str]:
+    return [main_run(number).origin.sha for number in numbers]
+
+
+def test_only_ancestors_are_the_baseline_where_they_are_known() -> None:
+    # 7 to 9 came after the change left the branch.
+    baseline = choose(HEAD, EARLIER, ancestors=shas(*range(6, -1, -1)))
+
+    assert [record.id for record in baseline.records] == [
+        main_run(number).id for number in range(6, -1, -1)
+    ]
+    assert baseline.reason == (
+        "the 7 newest runs of the default branch up to the merge base on such a machine"
+    )
+
+
+def test_the_nearest_commits_come_first_whenever_they_were_measured() -> None:
+    again = replace(main_run(50), origin=replace(main_run(50).origin, sha=shas(0)[0]))
+    baseline = choose(HEAD, [*EARLIER, again], ancestors=shas(*range(9, -1, -1)))
+
+    assert [record.id for record in baseline.records][-2:] == [again.id, EARLIER[0].id]
+
+
+@pytest.mark.parametrize(
+    ("ancestors", "reason"),
+    [
+        (shas(90), "no runs of the default branch of the merge base or before of this series"),
+        ([], "no runs of the default branch of the merge base or before of this series"),
+        (shas(2, 1), "2 comparable runs of 5 needed"),
+    ],
+)
+def test_too_few_ancestors_are_undecided(ancestors: list[str], reason: str) -> None:
+    baseline = choose(HEAD, EARLIER, ancestors=ancestors)
+
+    assert not baseline.enough
+    assert baseline.reason == reason
+
+
+def test_ancestors_that_are_not_known_are_said() -> None:
+    baseline = choose(HEAD, EARLIER, unknown="a shallow clone")
+
+    assert baseline.enough
+    assert baseline.reason.endswith("on such a machine; by time alone: a shallow clone")
+
+
+@given(st.lists(st.integers(0, 30), max_size=40), st.lists(st.integers(0, 30), unique=True))
+def test_never_a_run_of_another_commit(measured: list[int], ancestors: list[int]) -> None:
+    records = [
+        replace(main_run(at), origin=main_run(number).origin) for at, number in enumerate(measured)
+    ]
+    baseline = choose(HEAD, records, ancestors=shas(*ancestors))
+
+    assert {record.origin.sha for record in baseline.records} <= set(shas(*ancestors))
+
+
+def test_a_runner_class_stands_for_the_hardware() -> None:
+    named = {"parts": {**PARTS, "runner_class": "ci-large"}}
+    head = main_run(100, fingerprint="c1a55", **named)  # type: ignore[arg-type]
+    other = {"parts": {**PARTS, "cpu": "Xeon", "python": "3.13", "runner_class": "ci-large"}}
+    records = [main_run(9, fingerprint="other", **other)]  # type: ignore[arg-type]
+
+    assert choose(head, records).reason == (
+        "no run on the runner class ci-large (other fingerprint: Python version)"
+    )
+    assert choose(head, EARLIER).reason == (
+        "no run on the runner class ci-large (other fingerprint: runner class)"
+    )

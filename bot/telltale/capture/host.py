@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from telltale.capture import kernel, machine
-from telltale.model import Host
+from telltale.model import HARDWARE_PARTS, RUNNER_CLASS, Host
 from telltale.values import replace
 
 _UNKNOWN = "unknown"
 
 
-def describe(python: str, gpu: str, *, image: str = "") -> Host:
+def describe(python: str, gpu: str, *, image: str = "", runner_class: str = "") -> Host:
     """
     Return the machine with its fingerprint.
 
     `python` is the version of the command's Python as in `3.11`, `gpu` what
-    `gpus.part` says, `image` the container's, which only the workflow knows.
+    `gpus.part` says, `image` the container's, which only the workflow knows,
+    `runner_class` the name under which people know machines as equal.
     The fingerprint is the beginning of the SHA-256 of the parts as canonical
     JSON; what nobody could tell is `unknown`, never left out.
     """
@@ -42,12 +43,20 @@ def describe(python: str, gpu: str, *, image: str = "") -> Host:
         "container": "yes" if container else "no",
         "image": image or (_UNKNOWN if container else "none"),
     }
+    if runner_class:
+        parts[RUNNER_CLASS] = runner_class
     return Host(fingerprint=fingerprint(parts), parts=parts)
 
 
 def fingerprint(parts: Mapping[str, str]) -> str:
-    """Return 16 hex digits that are equal exactly for equal parts, in whatever order."""
-    text = json.dumps(dict(parts), sort_keys=True, separators=(",", ":"))
+    """
+    Return 16 hex digits that are equal exactly for equal parts, in whatever order.
+
+    Where a runner class is named, the parts of the hardware, for which it stands, do not count.
+    """
+    left_out = HARDWARE_PARTS if RUNNER_CLASS in parts else frozenset()
+    counted = {name: value for name, value in parts.items() if name not in left_out}
+    text = json.dumps(counted, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

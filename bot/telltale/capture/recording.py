@@ -95,6 +95,7 @@ class Plan:
     """Our own environment."""
     profilers: tuple[Profiler, ...] = ()
     image: str = ""
+    runner_class: str = ""
     """Of the container that the job runs in, with its digest; only the workflow knows it."""
     masks: tuple[str, ...] = ()
     """Further values that nothing may keep."""
@@ -458,6 +459,7 @@ class Recording:
             self._python.feature if self._python else "",
             gpus.part(self._gpus),
             image=self._redactor.text(self.plan.image),
+            runner_class=self._redactor.text(self.plan.runner_class),
         )
         return replace(described, packages=environment.key_packages(self._python))
 

@@ -19,14 +19,21 @@ SAME_WORK = 0.10
 
 
 def compare(
-    head: Record, records: Sequence[Record], *, failures: tuple[JudgedFailure, ...] = ()
+    head: Record,
+    records: Sequence[Record],
+    *,
+    failures: tuple[JudgedFailure, ...] = (),
+    ancestors: Sequence[str] | None = None,
+    unknown: str = "",
 ) -> Comparison:
     """
     Compare `head` with the comparable ones among `records`, in any order.
 
-    `failures` are passed on as they are: `flaky` judges them.
+    `failures` are passed on as they are: `flaky` judges them. `ancestors` are
+    the commits of the merge base and before, newest first; None when they are
+    not known, and then `unknown` says why.
     """
-    baseline = choose(head, records)
+    baseline = choose(head, records, ancestors=ancestors, unknown=unknown)
     added, removed = _tests_changed(head, baseline)
     return Comparison(
         head=head,

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from telltale.model import Outcome, TestOutcome
+from telltale.compare.load import Usual, busy, usual
+from telltale.model import HARDWARE_PARTS, RUNNER_CLASS, Outcome, TestOutcome
 from telltale.records import Origin, Record
 
 MAX_RUNS = 20
@@ -39,6 +40,7 @@ _PARTS = {
     "gpus": "GPUs",
     "os": "operating system",
     "python": "Python version",
+    RUNNER_CLASS: "runner class",
 }
 """The parts of a fingerprint whose names need words."""
 
@@ -49,6 +51,8 @@ class Baseline:
 
     records: tuple[Record, ...]
     reason: str
+    usual: Usual = field(default_factory=Usual)
+    """What is usual on such a machine, by which a busy one is known."""
 
     @property
     def enough(self) -> bool:
@@ -56,33 +60,54 @@ class Baseline:
         return len(self.records) >= MIN_RUNS
 
 
-def choose(head: Record, records: Sequence[Record]) -> Baseline:
+def choose(
+    head: Record,
+    records: Sequence[Record],
+    *,
+    ancestors: Sequence[str] | None = None,
+    unknown: str = "",
+) -> Baseline:
     """
     Return the newest runs that `head` may be measured against.
 
     They are of the same series, started no later, ran on the default branch
     (or, when head ran at a terminal, at a terminal too), on unchanged files,
-    with all guards that they required, to their end, on the same kind of machine. `records` may be in any order
-    and may hold head itself and anything else.
+    with all guards that they required, to their end, on the same kind of
+    machine, and, where `ancestors` are known (the merge base and before,
+    newest first), on one of those commits. Runs on a busy machine are taken
+    when there are too few others. `records` may be in any order and may hold
+    head itself and anything else; `unknown` says why no ancestors are known.
     """
     local = head.origin.local
     runs = "earlier runs at a terminal" if local else "runs of the default branch"
     unusable = unmeasured(head)
     if unusable:
         return Baseline(records=(), reason=f"nothing to compare: {unusable}")
+    known = None if ancestors is None else {sha: at for at, sha in enumerate(ancestors)}
     steps: tuple[tuple[Callable[[Record], bool], str], ...] = (
         (lambda record: record.series == head.series and _earlier(record, head), "no earlier run"),
         (lambda record: _believable(record.origin, local=local), f"no {runs}"),
         (lambda record: not record.dirty, f"no {runs} with unchanged files"),
         (lambda record: not record.invalid, f"no {runs} that are valid measurements"),
         (lambda record: not unmeasured(record), f"no {runs} that came to an end"),
+        (
+            lambda record: known is None or record.origin.sha in known,
+            f"no {runs} of the merge base or before",
+        ),
     )
     left: Sequence[Record] = records
     for keep, none_left in steps:
         left = [record for record in left if keep(record)]
         if not left:
             return Baseline(records=(), reason=f"{none_left} of this series")
-    return _on_this_machine(head, sorted(left, key=_when, reverse=True), runs)
+    left = sorted(left, key=_when, reverse=True)
+    if known is not None:
+        # Commits in their own order: an old one may have been measured again today.
+        left = sorted(left, key=lambda record: known[record.origin.sha])
+        runs += " up to the merge base"
+    by_time = f"; by time alone: {unknown}" if known is None and unknown else ""
+    found = _on_this_machine(head, left, runs)
+    return replace(found, reason=found.reason + by_time) if found.records else found
 
 
 def unmeasured(record: Record) -> str:
@@ -111,15 +136,32 @@ def _on_this_machine(head: Record, left: Sequence[Record], runs: str) -> Baselin
     others = [record for record in left if record.host.fingerprint != head.host.fingerprint]
     differs = f"other fingerprint: {_difference(head, others)}" if others else ""
     if not same:
-        return Baseline(records=(), reason=f"no run on this kind of machine ({differs})")
-    chosen = tuple(same[:MAX_RUNS])
+        return Baseline(records=(), reason=f"{_nowhere(head)} ({differs})")
+    as_a_rule = usual(same[: 2 * MAX_RUNS])
+    chosen, loaded = _calm_first(same, as_a_rule)
     if len(chosen) < MIN_RUNS:
         reason = f"{len(chosen)} comparable runs of {MIN_RUNS} needed"
         if others:
             reason += f"; {len(others)} on another kind of machine ({differs})"
-        return Baseline(records=chosen, reason=reason)
+        return Baseline(records=chosen, reason=reason, usual=as_a_rule)
     reason = f"the {len(chosen)} newest {runs} on such a machine"
-    return Baseline(records=chosen, reason=reason + _other_packages(head, chosen))
+    if loaded:
+        reason += f"; {loaded} of them while it was busy"
+    return Baseline(records=chosen, reason=reason + _other_packages(head, chosen), usual=as_a_rule)
+
+
+def _calm_first(same: Sequence[Record], as_a_rule: Usual) -> tuple[tuple[Record, ...], int]:
+    """Return at most `MAX_RUNS` runs, newest first, and how many of them ran on a busy machine."""
+    marked = [bool(busy(record, as_a_rule)) for record in same]
+    calm = [record for record, mark in zip(same, marked, strict=True) if not mark]
+    if len(calm) >= MIN_RUNS:
+        return tuple(calm[:MAX_RUNS]), 0
+    return tuple(same[:MAX_RUNS]), sum(marked[:MAX_RUNS])
+
+
+def _nowhere(head: Record) -> str:
+    named = head.host.parts.get(RUNNER_CLASS)
+    return f"no run on the runner class {named[:60]}" if named else "no run on this kind of machine"
 
 
 def _other_packages(head: Record, chosen: Sequence[Record]) -> str:
@@ -149,6 +191,8 @@ def _difference(head: Record, others: Sequence[Record]) -> str:
     parts: Counter[str] = Counter()
     for record in others:
         names = {*head.host.parts, *record.host.parts}
+        if RUNNER_CLASS in head.host.parts and RUNNER_CLASS in record.host.parts:
+            names -= HARDWARE_PARTS
         differing = sorted(
             name for name in names if head.host.parts.get(name) != record.host.parts.get(name)
         )

@@ -117,6 +117,19 @@ class GitHubForge:
             path, purpose, lambda data: str(data["merge_base_commit"]["sha"]), per_page=1
         )
 
+    def commits(self, start: str, *, most: int) -> tuple[str, ...]:
+        """Return the SHAs of a commit and of what is before it, newest first, at most so many."""
+        purpose = Purpose(what=f"list the commits before {start}", needs="contents: read")
+        request = Request(method="GET", path="/commits", purpose=purpose, parameters={"sha": start})
+        found: list[str] = []
+        for answer in self._wire.pages(request):
+            found += _read(
+                purpose, lambda data: [str(commit["sha"]) for commit in data], answer.data
+            )
+            if len(found) >= most:
+                break
+        return tuple(found[:most])
+
     def comments(self, number: int) -> tuple[Comment, ...]:
         """Return all comments of an issue or pull request, oldest first."""
         purpose = Purpose(what=f"read the comments of #{number}", needs="pull-requests: read")

@@ -131,6 +131,10 @@ class Forge(Protocol):
         """Return the SHA of the commit at which two commits or branches parted."""
         ...
 
+    def commits(self, start: str, *, most: int) -> tuple[str, ...]:
+        """Return the SHAs of a commit and of what is before it, newest first, at most so many."""
+        ...
+
     def comments(self, number: int) -> tuple[Comment, ...]:
         """Return all comments of an issue or pull request, oldest first."""
         ...

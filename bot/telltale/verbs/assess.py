@@ -7,8 +7,19 @@ from collections.abc import Sequence
 from telltale.compare import compare
 from telltale.flaky.detect import judge_failures
 from telltale.records import Comparison, Record
+from telltale.verbs.lineage import UNASKED, Lineage
 
 
-def assess(head: Record, records: Sequence[Record]) -> Comparison:
+def assess(
+    head: Record,
+    records: Sequence[Record],
+    lineage: Lineage = UNASKED,
+) -> Comparison:
     """Compare `head` with `records` of its series and judge its failures by them."""
-    return compare(head, records, failures=judge_failures(head, records))
+    return compare(
+        head,
+        records,
+        failures=judge_failures(head, records),
+        ancestors=lineage.commits,
+        unknown=lineage.unknown,
+    )

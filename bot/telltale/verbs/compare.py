@@ -17,6 +17,7 @@ from telltale.report import ReportData, summary
 from telltale.report.data import Job
 from telltale.verbs.assess import assess
 from telltale.verbs.bundles import history_of, read_bundles, warn
+from telltale.verbs.lineage import Lineages, may_ask
 
 FILE = "comparison.json"
 
@@ -26,7 +27,8 @@ def run(invocation: Invocation) -> int:
     context = gha.context(invocation.environ)
     records = read_bundles(invocation, context)
     history = history_of(invocation, context)
-    comparisons = tuple(_compare(record, history) for record in records)
+    lineages = Lineages(context, may_ask(invocation, context), environ=invocation.environ)
+    comparisons = tuple(_compare(record, history, lineages) for record in records)
     warn(history.problems, invocation)
     write(invocation.path("out"), comparisons)
     markdown = summary(_data(comparisons, history, context))
@@ -51,8 +53,8 @@ def write(out: Path, comparisons: Sequence[Comparison]) -> Path:
     return path
 
 
-def _compare(record: Record, history: History) -> Comparison:
-    return assess(record, history.load(record.series))
+def _compare(record: Record, history: History, lineages: Lineages) -> Comparison:
+    return assess(record, history.load(record.series), lineages.of(record.origin))
 
 
 def _data(comparisons: Sequence[Comparison], history: History, context: Context) -> ReportData:

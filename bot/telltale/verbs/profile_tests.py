@@ -98,6 +98,7 @@ def read_plan(invocation: Invocation) -> Plan:
         leaks=invocation.flag("leaks"),
         environ=invocation.environ,
         image=invocation.text("image"),
+        runner_class=" ".join(invocation.text("runner-class").split())[:100],
         masks=invocation.lines("mask"),
     )
 

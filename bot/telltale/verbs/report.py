@@ -23,6 +23,7 @@ from telltale.verbs.assess import assess
 from telltale.verbs.bundles import history_of
 from telltale.verbs.filing import Filing
 from telltale.verbs.gather import Found, Gathered
+from telltale.verbs.lineage import Lineages
 from telltale.verbs.origin import resolve
 from telltale.verbs.publish import publish_comment
 
@@ -147,6 +148,7 @@ def _data(
     setting: Setting, gathered: Gathered, past: Past, planned: Filing, problems: Sequence[str]
 ) -> ReportData:
     context, origin = setting.context, setting.origin
+    lineages = Lineages(context, setting.forge, environ=setting.invocation.environ)
     return ReportData(
         repository=origin.repository,
         # At a terminal each bundle says which commit it ran; they are of one checkout as a rule.
@@ -157,7 +159,7 @@ def _data(
         run_attempt=origin.run_attempt,
         run_url=origin.url,
         server_url=context.server_url if context.inside else "",
-        jobs=tuple(_job(found, past.records) for found in _latest(gathered.bundles)),
+        jobs=tuple(_job(found, past.records, lineages) for found in _latest(gathered.bundles)),
         issues=planned.issues,
         scaffolds=planned.commands,
         problems=(
@@ -186,8 +188,9 @@ def _latest(bundles: Sequence[Found]) -> list[Found]:
     ]
 
 
-def _job(found: Found, records: Histories) -> Job:
-    comparison: Comparison = assess(found.record, records[found.record.series])
+def _job(found: Found, records: Histories, lineages: Lineages) -> Job:
+    record = found.record
+    comparison: Comparison = assess(record, records[record.series], lineages.of(record.origin))
     return Job(
         comparison=comparison,
         artifact=found.artifact,
