@@ -270,6 +270,16 @@ VERBS: Mapping[str, Verb] = {
             JSON,
         ),
     ),
+    "drift": Verb(
+        help="List changes of level on the default branch.",
+        half="bot",
+        module="drift",
+        options=(
+            HISTORY,
+            TOKEN,
+            JSON,
+        ),
+    ),
     "scaffold": Verb(
         help="Write a folder that reproduces a failure.",
         half="bot",

@@ -256,6 +256,65 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Milestone:
+    """A run of the default branch beside which a level changed."""
+
+    record_id: str
+    sha: str
+    started_at: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """A change of level over the runs of a series on one kind of machine."""
+
+    series: Series
+    fingerprint: str
+    metric: str
+    """As in `Judgement`."""
+    nodeid: str
+    """The test, or empty for the whole run."""
+    unit: str
+    before: float
+    """Median of the runs of the old level."""
+    after: float
+    n_before: int
+    n_after: int
+    last_before: Milestone
+    """The last run that is surely of the old level."""
+    first_after: Milestone
+    """The first run that is surely of the new level."""
+    likely: Milestone
+    """The run with which it most likely began."""
+    now: float
+    """Median of the newest five runs."""
+    compare_url: str = ""
+    """Page that lists the commits in between, empty when the repository or a commit is not known."""
+
+    @property
+    def change(self) -> float:
+        """Part of the level before: after / before - 1."""
+        return self.after / self.before - 1
+
+    @property
+    def worse(self) -> bool:
+        """Whether the level rose; every metric counts a cost."""
+        return self.after > self.before
+
+    @property
+    def standing(self) -> bool:
+        """Whether the newest runs are nearer to the new level than to the old one."""
+        return abs(self.now - self.after) < abs(self.now - self.before)
+
+    @property
+    def commits(self) -> str:
+        """The range as git takes it, `abc..def`, empty when nothing lies in between or is known."""
+        old, new = self.last_before.sha, self.first_after.sha
+        return f"{old[:10]}..{new[:10]}" if old and new and old != new else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IssueRef:
     """An issue of ours about one signature."""
 
