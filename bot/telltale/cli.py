@@ -155,6 +155,33 @@ PROFILE_TESTS = (
         default="120",
         metavar="SECONDS",
     ),
+    Option(
+        name="history",
+        help="Where earlier runs are kept: a folder, branch:NAME or branch:NAME@REMOTE; by them confirm knows what is suspected.",
+        metavar="URI",
+    ),
+    Option(
+        name="history-token",
+        help="Token to read the history and the base with, where the checkout keeps none.",
+        metavar="TOKEN",
+    ),
+    Option(
+        name="confirm",
+        help="Measure suspects again, with and without the change in turn: auto (of pull requests, with history), always or never.",
+        default="auto",
+        metavar="auto|always|never",
+    ),
+    Option(
+        name="confirm-budget",
+        help="Seconds for that, after the command has ended.",
+        default="120",
+        metavar="SECONDS",
+    ),
+    Option(
+        name="confirm-build",
+        help="What builds the code without the change, written as in bash; $TELLTALE_SITE is where to install it.",
+        metavar="COMMAND",
+    ),
 )
 
 HISTORY_STEPS: Mapping[str, Verb] = {

@@ -174,6 +174,11 @@ class Recording:
         """Folders from which test files may be named, the likeliest first."""
         return nodeids.roots(self.plan.cwd.resolve(), self._checkout.root)
 
+    @property
+    def top(self) -> Path | None:
+        """The top folder of the checkout of the code under test; None outside a repository."""
+        return self._checkout.root
+
     def clean(self, text: str) -> str:
         """Return the text without what must not be kept: secrets, home folder, host name."""
         return self._redactor.text(text)

@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from telltale.capture import shell
-from telltale.model import Evidence, Failure, Outcome, TestResult
+from telltale.capture.words import many
+from telltale.model import Evidence, Failure, Outcome, TestResult, Verdict
 
 _SLOWEST = 10
 _FAILURES = 20
@@ -31,6 +32,7 @@ def render(evidence: Evidence, tests: Sequence[TestResult], profiled: Sequence[s
         *_failures(evidence),
         *_leaks(evidence),
         *isolation(evidence).splitlines(),
+        *confirmation(evidence).splitlines(),
         *_slowest(tests),
         *_profiles(evidence, profiled),
         *_host(evidence),
@@ -208,6 +210,43 @@ def isolation(evidence: Evidence) -> str:
         if each.command:
             lines += ["", _fence(each.command), ""]
     return "\n".join(lines).rstrip("\n") + "\n\n"
+
+
+def confirmation(evidence: Evidence) -> str:
+    """Return what measuring suspects again showed, as Markdown; empty when none was."""
+    lines = list(confirmed(evidence))
+    if not lines:
+        return ""
+    return "\n".join(["## Suspects, measured again", "", *(f"- {each}" for each in lines)]) + "\n\n"
+
+
+def confirmed(evidence: Evidence) -> Iterator[str]:
+    """Yield what measuring suspects again showed: a sentence over all, then one a figure."""
+    found = evidence.confirmations
+    if not found:
+        return
+    verdicts: dict[str, list[Verdict]] = {
+        nodeid: [] for nodeid in dict.fromkeys(each.nodeid for each in found)
+    }
+    for each in found:
+        verdicts[each.nodeid].append(each.verdict)
+    slower = sum(Verdict.REGRESSION in each for each in verdicts.values())
+    faster = sum(
+        Verdict.IMPROVEMENT in each and Verdict.REGRESSION not in each for each in verdicts.values()
+    )
+    open_ = sum(set(each) == {Verdict.UNDECIDED} for each in verdicts.values())
+    not_ = len(verdicts) - slower - faster - open_
+    counts = (
+        (slower, "confirmed slower"),
+        (faster, "confirmed faster"),
+        (not_, "not"),
+        (open_, "undecided"),
+    )
+    said = ", ".join(f"{count} {what}" for count, what in counts if count)
+    yield f"{many(len(verdicts), 'suspect')}: {said}"
+    for each in found:
+        name = _code(each.nodeid) if each.nodeid else "the whole run"
+        yield f"{name}: {each.metric} {each.verdict.value}: {_text(each.reason)}"
 
 
 def _slowest(tests: Sequence[TestResult]) -> Iterator[str]:

@@ -8,13 +8,16 @@ GITHUB_REF are on each event) and "Webhook events and payloads".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telltale.errors import UsageError
-from telltale.forge import Forge, PullRequest
 from telltale.gha import Context
 from telltale.model import Evidence
 from telltale.records import Origin
+
+if TYPE_CHECKING:
+    # The runner half asks nobody, and has nothing installed to ask with.
+    from telltale.forge import Forge, PullRequest
 
 PULL_REQUEST_EVENTS = frozenset({"pull_request", "pull_request_target"})
 BRANCH_EVENTS = frozenset({"push", "schedule", "workflow_dispatch"})

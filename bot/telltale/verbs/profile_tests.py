@@ -20,7 +20,7 @@ from telltale.capture.words import many
 from telltale.errors import UsageError
 from telltale.model import BundleKind, Outcome, TestResult
 from telltale.options import Invocation
-from telltale.verbs import again, naming
+from telltale.verbs import again, naming, paired
 
 _DEFAULT_GLOB = "**/*junit*.xml"
 _FORGIVEN = frozenset({Outcome.FAILED, Outcome.CRASHED, Outcome.TIMED_OUT})
@@ -37,6 +37,7 @@ def run(invocation: Invocation) -> int:
     """
     plan, required = read_plan(invocation), read_guards(invocation)
     isolate_s = again.wanted(invocation)
+    confirming = paired.wanted(invocation)
     forgiving = invocation.flag("continue-on-failure")
     glob = invocation.text("junit") or _DEFAULT_GLOB
     with Signals() as signals:
@@ -58,6 +59,14 @@ def run(invocation: Invocation) -> int:
                 recording,
                 results,
                 budget_s=isolate_s,
+                signals=signals,
+                invocation=invocation,
+                say=say,
+            )
+            paired.confirm_suspects(
+                recording,
+                results,
+                wanted=confirming,
                 signals=signals,
                 invocation=invocation,
                 say=say,

@@ -1,0 +1,1 @@
+"""What runs inside the user's Python, from outside. Nothing here imports anything of Telltale."""
