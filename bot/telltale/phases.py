@@ -17,6 +17,7 @@ from typing import Any
 from telltale.model import TestOutcome, TestResult
 
 PHASES = ("setup", "call", "teardown")
+_BEFORE: Mapping[str, tuple[str, ...]] = {"call": PHASES[:1], "teardown": PHASES[:2]}
 ORDERLY = frozenset({0, 1, 5})
 """Exit statuses of pytest after which no test can have been running."""
 _START = b'{"phase"'
@@ -177,6 +178,8 @@ class Fold:
         phase = line["phase"]
         if phase == "start":
             return self._start(line)
+        if phase == "passed":
+            return self._passed(line)
         if phase in PHASES or phase == "crash":
             return self._end(phase, line)
         if phase == "collect":
@@ -222,6 +225,9 @@ class Fold:
             attempt=attempt,
             limit_s=number(limit, "effective_s") if isinstance(limit, dict) else None,
         )
+        # What it was in when this was read; the lines of phases that took their time say more.
+        for phase in _BEFORE.get(text(line, "in"), ()):
+            execution.ended[phase] = "passed"
         self._now[pid] = execution
         self.executions.append(execution)
         return True
@@ -254,6 +260,25 @@ class Fold:
         execution.rss_peak_change_bytes += whole(line, "rss_peak_change_bytes") or 0
         execution.last_at = number(line, "at") or execution.last_at
         self._say(execution, line)
+        return True
+
+    def _passed(self, line: Mapping[str, Any]) -> bool:
+        """Take the line of a test of which every phase passed."""
+        walls = line.get("walls_s")
+        execution = self._of(text(line, "nodeid"), line)
+        if execution is None or not isinstance(walls, list) or len(walls) != len(PHASES):
+            return False
+        attempt = whole(line, "attempt") or 1
+        if attempt > execution.attempt:
+            self._again(execution, attempt, number(line, "at") or execution.since)
+        for phase, wall in zip(PHASES, walls, strict=True):
+            wall_s = float(wall) if type(wall) in {int, float} and 0 <= wall < 1e18 else 0.0
+            execution.ended[phase] = "passed"
+            execution.walls[phase] = execution.walls.get(phase, 0.0) + wall_s
+            execution.wall_s += wall_s
+        execution.cpu_s += number(line, "cpu_s") or 0.0
+        execution.rss_peak_change_bytes += whole(line, "rss_peak_change_bytes") or 0
+        execution.last_at = number(line, "at") or execution.last_at
         return True
 
     def _of(self, nodeid: str, line: Mapping[str, Any]) -> Execution | None:

@@ -348,3 +348,53 @@ def test_reading_does_not_keep_endless_texts(log: Log) -> None:
     assert len(found.results) == 80
     assert sum(len(each.text) for each in found.results) < 72_000_000
     assert all(len(each.text) >= 1000 for each in found.results)
+
+
+def passed(log: Log, nodeid: str, **values: Any) -> Log:
+    figures = {"walls_s": [0.25, 0.5, 0.125], "cpu_s": 0.25, "rss_peak_change_bytes": 4096}
+    return log.line("passed", nodeid=nodeid, **{**figures, **values})
+
+
+def test_a_test_that_passed_in_one_line(log: Log) -> None:
+    log.line("session").start("a.py::x", **{"in": "teardown"})
+    found = passed(log, "a.py::x").read()
+    (result,) = found.results
+    assert (result.outcome, result.duration_s, result.cpu_s) == (TestOutcome.PASSED, 0.875, 0.25)
+    assert result.walls_s == (0.25, 0.5, 0.125)
+    assert (result.rss_peak_change_bytes, result.worker, result.attempts) == (4096, "main", 1)
+    assert found.running == ()
+
+
+@pytest.mark.parametrize("phase", ["setup", "call", "teardown"])
+def test_the_word_in_the_first_line_says_what_a_test_died_in(phase: str, log: Log) -> None:
+    found = log.line("session").start("a.py::x", **{"in": phase}).read()
+    assert [each.phase for each in found.running] == [phase]
+    assert outcomes(found) == {"a.py::x": "interrupted"}
+
+
+def test_a_phase_that_failed_counts_for_more_than_the_word(log: Log) -> None:
+    log.line("session").start("a.py::x", **{"in": "call"})
+    log.end("setup", "a.py::x").end("call", "a.py::x", "failed").end("teardown", "a.py::x")
+    assert outcomes(log.read()) == {"a.py::x": "failed"}
+
+
+@pytest.mark.parametrize(
+    "walls_s", [None, 1, [], [1, 2], [1, 2, 3, 4], {"setup": 1}], ids=lambda each: str(each)
+)
+def test_a_line_without_its_three_times_is_damage(walls_s: object, log: Log) -> None:
+    log.line("session").start("a.py::x")
+    found = passed(log, "a.py::x", walls_s=walls_s).read()
+    assert found.damaged == 1
+    assert outcomes(found) == {"a.py::x": "interrupted"}
+
+
+def test_times_that_are_none_count_as_nothing(log: Log) -> None:
+    log.line("session").start("a.py::x")
+    (result,) = passed(log, "a.py::x", walls_s=["1", -1, 1e300]).read().results
+    assert result.walls_s == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("word", ["", "nowhere", 3, None, ["call"]])
+def test_a_word_that_is_no_phase_says_nothing(word: object, log: Log) -> None:
+    found = log.line("session").start("a.py::x", **{"in": word}).read()
+    assert [each.phase for each in found.running] == ["setup"]

@@ -38,12 +38,14 @@ _IDENTITIES = frozenset(
 
 _KEYS = frozenset(
     """
-    phase pid worker at nodeid n attempt outcome wall_s cpu_s rss_peak_change_bytes message text output
+    phase in pid worker at nodeid n attempt outcome wall_s walls_s cpu_s rss_peak_change_bytes message text output
     source attempts count argv cwd env findings
     """.split()  # noqa: SIM905
 )
 """Names that need no look."""
-_WORDS = frozenset({"phase", "outcome", "worker", "source", "from", "method", "python", "pytest"})
+_WORDS = frozenset(
+    {"phase", "in", "outcome", "worker", "source", "from", "method", "python", "pytest"}
+)
 """Keys of values that are words of ours; thousands of lines have them."""
 
 _T = TypeVar("_T")

@@ -6,8 +6,9 @@ Telltale's plugin: one file of the standard library, Python 3.7 and later,
 pytest 6.2 and later. It is loaded from outside, by a folder in PYTHONPATH
 that has an entry point, and takes that and its own variable away again
 before any test is imported: what tests start sees neither. It appends one
-line to `tests.jsonl` when a test begins and one when a phase of it ends; a
-line is one write(2), so it survives SIGKILL of the process that wrote it.
+line to `tests.jsonl` when a test begins, changes a word of it when the next
+phase does, and appends another when the test has ended; each is one write(2),
+so it survives SIGKILL of the process that wrote it.
 
 Nothing in here may change how the tests run or end: whatever goes wrong
 ends the recording, never the run.
@@ -56,6 +57,13 @@ OUTPUT = 16 * 1024
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _HIGH = 100
 """Descriptors below are what programs count on getting, or close by the number."""
+_QUICK_S = 0.01
+"""A phase that passed faster waits for the end of its test to be told."""
+_BEGIN = '{"phase": "start", "in": '
+_START = len(_BEGIN)
+_MARKS = {name: ('"%s",' % name).ljust(12).encode() for name in ("setup", "call", "teardown")}
+"""Of one length, so that one takes the place of the other: JSON minds no spaces there."""
+_ELSEWHERE = 0x7E117A1E
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _SECRET = re.compile(
     r"TOKEN|SECRET|PASS|PWD|API_?KEY|ACCESS_?KEY|_KEY$|CRED|AUTH|COOKIE|DSN$|PRIVATE|WEBHOOK|_PAT$",
@@ -170,18 +178,54 @@ class _Log:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._pid = os.getpid()
         self._fd = -1
         self._at = 0
         """Where our last line ended."""
+        self._mark_fd = -1
+        self._mark_at = -1
+        """Where the word is that `mark` changes; -1: nowhere."""
         self._torn = False
         self._misses = 0
         # Bound here: tests replace functions of os and time.
-        self._getpid, self._write, self._seek = os.getpid, os.write, os.lseek
+        self._write, self._write_at, self._seek = os.write, os.pwrite, os.lseek
+        # Asking for the pid at every line costs more than this does at every fork.
+        os.register_at_fork(after_in_child=self._close)
+
+    def _close(self) -> None:
+        """Write nothing in a forked child: it is part of a test."""
+        self._misses = sys.maxsize
+
+    def start(self, line: str) -> bool:
+        """Append the line that a test begins with; `mark` may change its phase."""
+        done = self.write(line)
+        self._mark_at = self._at - len(line) + _START if done and not self._torn else -1
+        return done
+
+    def mark(self, phase: str) -> None:
+        """Write into the start line which phase the test is in; nothing is raised."""
+        if self._mark_at < 0 or self._misses > 100:
+            return
+        word = _MARKS[phase]
+        try:
+            # No other file stands at such a place: see `write`.
+            if self._seek(self._mark_fd, 0, 1) != _ELSEWHERE:
+                self._open_mark()
+            self._write_at(self._mark_fd, word, self._mark_at)
+        except (OSError, OverflowError):
+            try:
+                self._open_mark()
+                self._write_at(self._mark_fd, word, self._mark_at)
+            except (OSError, OverflowError):
+                self._misses += 1
+
+    def _open_mark(self) -> None:
+        # Without O_APPEND: with it Linux appends, wherever pwrite(2) is told to write (its BUGS).
+        self._mark_fd = _open_high(self._path, os.O_WRONLY)
+        self._seek(self._mark_fd, _ELSEWHERE, 0)
 
     def write(self, line: str) -> bool:
         """Append a line; nothing in a forked child, and nothing is raised."""
-        if self._getpid() != self._pid or self._misses > 100:
+        if self._misses > 100:
             return False
         data = line.encode("ascii", "backslashreplace")
         if self._torn:
@@ -209,9 +253,9 @@ class _Log:
         self._fd = _open_high(self._path)
 
 
-def _open_high(path: str) -> int:
-    """Open for appending at a high number; return the descriptor."""
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+def _open_high(path: str, flags: int = os.O_WRONLY | os.O_APPEND | os.O_CREAT) -> int:
+    """Open, for appending, at a high number; return the descriptor."""
+    fd = os.open(path, flags | os.O_CLOEXEC, 0o644)
     try:
         try:
             return fcntl(fd, F_DUPFD_CLOEXEC, _HIGH)
@@ -401,6 +445,8 @@ class _Recorder(_Base):
         self.last = False
         self.limits: dict[int, str] = {}
         self.cpu = 0.0
+        self.quick: list[float] = []
+        """Seconds of the first phases of this attempt, which passed and are not told yet."""
         self.own: float | None = None
         """CPU time of the process itself when the last phase ended, in seconds."""
         self.rss = 0
@@ -410,7 +456,13 @@ class _Recorder(_Base):
         self.leaks = bool(place.get("leaks")) and telltale_leaks is not None
         self.usage = resource.getrusage
         self.who = ', "worker": %s, "pid": %d, "at": %%.6f}\n' % (_quoted(worker), self.pid)
-        self.start_format = '{"phase": "start", "nodeid": %s, "n": %d, "attempt": %d%s' + self.who
+        self.start_format = (
+            _BEGIN + _MARKS["setup"].decode() + '"nodeid": %s, "n": %d, "attempt": %d%s' + self.who
+        )
+        self.whole_format = (
+            '{"phase": "passed", "nodeid": %s, "walls_s": [%.6f, %.6f, %.6f], "cpu_s": %.6f,'
+            ' "rss_peak_change_bytes": %d, "n": %d, "attempt": %d' + self.who
+        )
         self.passed_format = (
             '{"phase": "%s", "nodeid": %s, "outcome": "passed", "wall_s": %.6f, "cpu_s": %.6f,'
             ' "rss_peak_change_bytes": %d, "n": %d, "attempt": %d' + self.who
@@ -461,6 +513,8 @@ class _Recorder(_Base):
             if self.leaks and self.n < 0:
                 self.watch = self.watch or telltale_leaks.Watch(own=(self.folder,))
                 self.watch.changes(True)
+            if self.quick:
+                self.told()
             self.nodeid = nodeid = item.nodeid
             self.name = _quoted(nodeid)
             self.n += 1
@@ -475,7 +529,7 @@ class _Recorder(_Base):
         own, children = self.usage(0), self.usage(-1)
         self.cpu = own[0] + own[1] + children[0] + children[1]
         self.rss = own[2]
-        self.log.write(
+        self.log.start(
             self.start_format
             % (self.name, self.n, self.attempt, limit, self._epoch + self._clock())
         )
@@ -484,9 +538,11 @@ class _Recorder(_Base):
     def pytest_runtest_setup(self, item: Any) -> None:
         if self.entered and item.nodeid == self.nodeid and not self.broken:
             # Set up a second time without having been started again: somebody retries it.
-            self.attempt += 1
-            self.logged = False
             try:
+                if self.quick:
+                    self.told()
+                self.attempt += 1
+                self.logged = False
                 self.start("")
             except Exception as error:
                 self.fail("pytest_runtest_setup", error)
@@ -531,7 +587,7 @@ class _Recorder(_Base):
             when = report.when
             plain = report.outcome == "passed" and report.nodeid == self.nodeid
             if plain and not hasattr(report, "wasxfail") and not hasattr(report, "context"):
-                self.passed(when, report.duration)
+                self.plain(when, report.duration)
             else:
                 self.other(report)
             if when == "teardown":
@@ -543,11 +599,64 @@ class _Recorder(_Base):
         except Exception as error:
             self.fail("pytest_runtest_logreport", error)
 
+    def plain(self, when: str, wall: float) -> None:
+        """Tell that a phase passed: at once when it took its time, else with the others."""
+        quick = self.quick
+        if when == "teardown":
+            if len(quick) == 2:
+                self.whole(wall)
+                return
+        elif wall < _QUICK_S and len(quick) == (when == "call"):
+            quick.append(wall)
+            self.log.mark("teardown" if when == "call" else "call")
+            return
+        if quick:
+            self.told()
+        self.passed(when, wall)
+
+    def whole(self, wall: float) -> None:
+        """Write one line for a test of which every phase passed."""
+        own, children = self.usage(0), self.usage(-1)
+        self.own = own[0] + own[1]
+        cpu = self.own + children[0] + children[1]
+        setup, call = self.quick
+        self.quick.clear()
+        self.log.write(
+            self.whole_format
+            % (
+                self.name,
+                setup,
+                call,
+                wall,
+                cpu - self.cpu,
+                (own[2] - self.rss) * _MAXRSS_UNIT,
+                self.n,
+                self.attempt,
+                self._epoch + self._clock(),
+            )
+        )
+        self.cpu, self.rss = cpu, own[2]
+
+    def told(self) -> None:
+        """Write the phases that waited, without figures of their own: the next line has them."""
+        for when, wall in zip(("setup", "call"), self.quick):  # noqa: B905  # Python 3.7
+            self.line(
+                when,
+                nodeid=self.nodeid,
+                outcome="passed",
+                wall_s=round(wall, 6),
+                n=self.n,
+                attempt=self.attempt,
+            )
+        self.quick.clear()
+
     def other(self, report: Any) -> None:
         """Write what is more than `passed`."""
         subtest = getattr(report, "context", None)
         if subtest is not None and report.outcome != "failed":
             return
+        if self.quick:
+            self.told()
         phase = "crash" if report.when == "???" else report.when
         own, children = self.usage(0), self.usage(-1)
         cpu = own[0] + own[1] + children[0] + children[1]
@@ -583,6 +692,8 @@ class _Recorder(_Base):
             self.line("state", nodeid=nodeid, n=max(0, self.n), changes=told)
 
     def end(self) -> None:
+        if self.quick:
+            self.told()
         # What fixtures put back after the last test; nobody is named for what is new now, and
         # the folder is where pytest itself goes back to.
         if self.watch is not None and not self.broken:
