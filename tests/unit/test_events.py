@@ -36,9 +36,12 @@ class Log:
         line = {"phase": phase, "pid": pid, "worker": worker, "at": self._at, **values}
         return self.raw(json.dumps(line).encode() + b"\n")
 
-    def start(self, nodeid: str, *, pid: int = 10, attempt: int = 1, **values: Any) -> Log:
+    def start(
+        self, nodeid: str, *, pid: int = 10, attempt: int = 1, phase: object = None, **values: Any
+    ) -> Log:
         self._n[pid] = self._n.get(pid, -1) + (attempt == 1)
         values |= {"n": self._n[pid], "attempt": attempt}
+        values |= {} if phase is None else {"in": phase}
         return self.line("start", pid=pid, nodeid=nodeid, **values)
 
     def end(self, phase: str, nodeid: str, outcome: str = "passed", **values: Any) -> Log:
@@ -356,7 +359,7 @@ def passed(log: Log, nodeid: str, **values: Any) -> Log:
 
 
 def test_a_test_that_passed_in_one_line(log: Log) -> None:
-    log.line("session").start("a.py::x", **{"in": "teardown"})
+    log.line("session").start("a.py::x", phase="teardown")
     found = passed(log, "a.py::x").read()
     (result,) = found.results
     assert (result.outcome, result.duration_s, result.cpu_s) == (TestOutcome.PASSED, 0.875, 0.25)
@@ -367,20 +370,18 @@ def test_a_test_that_passed_in_one_line(log: Log) -> None:
 
 @pytest.mark.parametrize("phase", ["setup", "call", "teardown"])
 def test_the_word_in_the_first_line_says_what_a_test_died_in(phase: str, log: Log) -> None:
-    found = log.line("session").start("a.py::x", **{"in": phase}).read()
+    found = log.line("session").start("a.py::x", phase=phase).read()
     assert [each.phase for each in found.running] == [phase]
     assert outcomes(found) == {"a.py::x": "interrupted"}
 
 
 def test_a_phase_that_failed_counts_for_more_than_the_word(log: Log) -> None:
-    log.line("session").start("a.py::x", **{"in": "call"})
+    log.line("session").start("a.py::x", phase="call")
     log.end("setup", "a.py::x").end("call", "a.py::x", "failed").end("teardown", "a.py::x")
     assert outcomes(log.read()) == {"a.py::x": "failed"}
 
 
-@pytest.mark.parametrize(
-    "walls_s", [None, 1, [], [1, 2], [1, 2, 3, 4], {"setup": 1}], ids=lambda each: str(each)
-)
+@pytest.mark.parametrize("walls_s", [None, 1, [], [1, 2], [1, 2, 3, 4], {"setup": 1}], ids=str)
 def test_a_line_without_its_three_times_is_damage(walls_s: object, log: Log) -> None:
     log.line("session").start("a.py::x")
     found = passed(log, "a.py::x", walls_s=walls_s).read()
@@ -396,5 +397,5 @@ def test_times_that_are_none_count_as_nothing(log: Log) -> None:
 
 @pytest.mark.parametrize("word", ["", "nowhere", 3, None, ["call"]])
 def test_a_word_that_is_no_phase_says_nothing(word: object, log: Log) -> None:
-    found = log.line("session").start("a.py::x", **{"in": word}).read()
+    found = log.line("session").start("a.py::x", phase=word).read()
     assert [each.phase for each in found.running] == ["setup"]
