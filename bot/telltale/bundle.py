@@ -17,6 +17,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from enum import Enum
+from json.encoder import encode_basestring_ascii as _quoted
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -187,6 +188,9 @@ def write_tests(
         _keep_lines(path, file, damage)
         room = TESTS_LIMIT // 4
         for result in results:
+            if _passed_plainly(result):
+                file.write(_passed_line(result))
+                continue
             text = _plain(result.text if room > 0 else clip(result.text, 500))
             line: dict[str, Any] = {"nodeid": _plain(result.nodeid), "phase": "total"}
             line |= {"outcome": result.outcome.value, "wall_s": round(result.duration_s, 6)}
@@ -194,6 +198,31 @@ def write_tests(
             line |= _measured(result) if result.worker else {"source": source}
             room -= file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
     temporary.replace(path)
+
+
+def _passed_plainly(result: TestResult) -> bool:
+    """Whether the probe saw it pass and there is nothing to put into words."""
+    return (
+        result.outcome is TestOutcome.PASSED
+        and result.worker != ""
+        and not (result.message or result.text)
+        and result.cpu_s is not None
+        and max(result.duration_s, result.cpu_s) < math.inf
+        and result.nodeid.isprintable()
+        and result.worker.isprintable()
+    )
+
+
+def _passed_line(result: TestResult) -> bytes:
+    """Return the line of such a test: what json.dumps makes of it, in a fraction of the time."""
+    grew = result.rss_peak_change_bytes
+    return (
+        f'{{"nodeid": {_quoted(result.nodeid)}, "phase": "total", "outcome": "passed",'
+        f' "wall_s": {round(result.duration_s, 6)!r}, "message": "", "text": "", "source": "probe",'
+        f' "worker": {_quoted(result.worker)}, "cpu_s": {round(result.cpu_s or 0.0, 6)!r},'
+        f' "rss_peak_change_bytes": {"null" if grew is None else grew},'
+        f' "attempts": {result.attempts}}}\n'
+    ).encode()
 
 
 def _measured(result: TestResult) -> dict[str, Any]:

@@ -634,3 +634,38 @@ def test_the_page_names_every_file_and_every_outcome() -> None:
         *(o.value for o in Outcome),
     ):
         assert f"| `{name}`" in page, name
+
+
+@given(
+    nodeid=st.text(min_size=1, max_size=40),
+    worker=st.sampled_from(["main", "gw0", 'g"w']),
+    duration_s=st.floats(0, 1e6),
+    cpu_s=st.floats(0, 1e6),
+    grew=st.none() | st.integers(0, 2**50),
+    attempts=st.integers(1, 5),
+)
+def test_a_test_that_passed_is_written_as_all_others(
+    tmp_path_factory: pytest.TempPathFactory,
+    nodeid: str,
+    worker: str,
+    duration_s: float,
+    cpu_s: float,
+    grew: int | None,
+    attempts: int,
+) -> None:
+    """The fast way of writing gives what the general one gives, but for the failure's words."""
+    folder = tmp_path_factory.mktemp("bundle")
+    (folder / "artifacts").mkdir()
+    passed = TestResult(
+        nodeid=nodeid,
+        outcome=TestOutcome.PASSED,
+        duration_s=duration_s,
+        cpu_s=cpu_s,
+        rss_peak_change_bytes=grew,
+        worker=worker,
+        attempts=attempts,
+    )
+    bundle.write_tests(folder, [passed, dataclasses.replace(passed, message="x")], source="junit")
+    fast, general = map(json.loads, (folder / bundle.TESTS).read_bytes().splitlines())
+    assert {**fast, "message": "x"} == general
+    assert list(fast) == list(general)

@@ -53,6 +53,56 @@ def test_lines_of_the_probe_stay_json(folder: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o640
 
 
+@pytest.mark.parametrize("added", [False, True])
+def test_what_was_made_of_a_clean_file_is_not_gone_through_again(
+    folder: Path, *, added: bool
+) -> None:
+    path = folder / "artifacts/tests.jsonl"
+    path.write_text('{"phase": "warning"}\n', "ascii")
+    seen: cleaning.Seen = {}
+    list(cleaning.sweep(folder, REDACTOR, seen))
+    if added:  # by a process that was left behind
+        path.write_text(f'{{"phase": "{TOKEN}"}}\n', "ascii")
+
+    def write() -> None:
+        with path.open("a", encoding="ascii") as file:
+            file.write("...\n")
+
+    cleaning.rewrite(path, write, seen)
+    list(cleaning.sweep(folder, REDACTOR, seen))
+
+    assert path.read_text("ascii") == f'{{"phase": "{HIDDEN if added else "warning"}"}}\n...\n'
+
+
+def test_of_a_plain_line_the_nodeid_is_looked_at(folder: Path) -> None:
+    path = folder / "artifacts/tests.jsonl"
+    end = '"n": 1, "attempt": 1, "worker": "gw0", "pid": 4711, "at": 1795589874.635116}\n'
+    figures = '"walls_s": [0.1, 0.2, 0.3], "cpu_s": 0.4711, "rss_peak_change_bytes": 4096, '
+
+    def lines(*nodeids: str) -> str:
+        return "".join(
+            f'{{"phase": "start", "in": "call",     "nodeid": "{nodeid}", {end}'
+            f'{{"phase": "passed", "nodeid": "{nodeid}", {figures}{end}'
+            for nodeid in nodeids
+        )
+
+    path.write_text(lines("a.py::test_a", f"a.py::test_b[{TOKEN}]", "a.py::test_c"), "ascii")
+    assert swept(folder) == []
+    found = [json.loads(line) for line in path.read_text("ascii").splitlines()]
+    clean = lines("a.py::test_a", f"a.py::test_b[{HIDDEN}]", "a.py::test_c").splitlines()
+    assert found == [json.loads(line) for line in clean]
+
+
+def test_a_line_that_only_begins_as_a_plain_one_is_looked_at(folder: Path) -> None:
+    path = folder / "artifacts/tests.jsonl"
+    begin = (
+        '{"phase": "start", "in": "call", "nodeid": "a", "n": 1, "attempt": 1, "worker": "main", '
+    )
+    path.write_text(f'{begin}"pid": 1, "at": 1.5, "text": "{TOKEN}"}}\n', "ascii")
+    assert swept(folder) == []
+    assert TOKEN not in path.read_text("ascii")
+
+
 def test_files_without_secrets_and_files_that_are_no_text_are_not_touched(folder: Path) -> None:
     plain, binary = folder / "artifacts/stacks.txt", folder / "artifacts/memray.bin"
     plain.write_bytes(b"no secret\n\xff no end")

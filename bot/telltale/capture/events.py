@@ -12,13 +12,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from telltale import phases
 from telltale.bundle import LINE_LIMIT, TESTS, TESTS_LIMIT
 from telltale.model import TestResult
+from telltale.values import dataclass, field
 
 _LINES_LIMIT = 5_000_000
 _KEPT = 10_000

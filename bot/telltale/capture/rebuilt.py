@@ -12,6 +12,7 @@ from telltale.model import TestOutcome, TestResult
 
 _IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _IN_VALUE = {**_IN_TEXT, **str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"})}
+_NO_ESCAPE = frozenset('&<>"')
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 """Few, as ranges: the same said by what XML allows takes milliseconds of each start to compile."""
 
@@ -41,6 +42,9 @@ def write(path: Path, results: Sequence[TestResult], started_at: float) -> None:
 
 def _case(result: TestResult) -> str:
     classname, name = address(result.nodeid)
+    if result.outcome is TestOutcome.PASSED and not result.output:
+        time = f'time="{result.duration_s:.3f}"'
+        return f"<testcase classname={_value(classname)} name={_value(name)} {time} />"
     head = (
         f"<testcase classname={_value(classname)} name={_value(name)}"
         f' time="{result.duration_s:.3f}"'
@@ -68,8 +72,8 @@ def _body(result: TestResult) -> str:
 def address(nodeid: str) -> tuple[str, str]:
     """Return the `classname` and `name` that pytest's JUnit file has for a nodeid."""
     path, bracket, parameters = nodeid.partition("[")
-    names = path.split("::")
-    names[0] = re.sub(r"\.py$", "", names[0].replace("/", "."))
+    file, *names = path.split("::")
+    names.insert(0, file.replace("/", ".").removesuffix(".py"))
     names[-1] += bracket + parameters
     return legible(".".join(names[:-1])), legible(names[-1])
 
@@ -86,4 +90,6 @@ def _text(text: str) -> str:
 
 
 def _value(text: str) -> str:
+    if text.isprintable() and text.isascii() and _NO_ESCAPE.isdisjoint(text):
+        return f'"{text}"'
     return f'"{legible(text).translate(_IN_VALUE)}"'

@@ -489,6 +489,10 @@ class Recording:
             lambda: stacks.record(self.folder, look, spy, self._redactor.text),
         )
 
+    def rewrite(self, name: str, write: Callable[[], None]) -> None:
+        """Let `write` make a file of what was redacted already: it need not be gone through again."""
+        cleaning.rewrite(self.folder / name, write, self._swept)
+
     def _sweep(self) -> None:
         """Redact what others wrote into the bundle."""
         self.attempt(

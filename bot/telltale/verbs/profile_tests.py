@@ -176,8 +176,11 @@ def conclude(
     if results is not None:
         recording.attempt(
             "the tests' results",
-            lambda: bundle.write_tests(
-                recording.folder, results, source="junit", damage=told.events.damage
+            lambda: recording.rewrite(
+                bundle.TESTS,
+                lambda: bundle.write_tests(
+                    recording.folder, results, source="junit", damage=told.events.damage
+                ),
             ),
         )
     log = recording.folder / "logs/output.log"
