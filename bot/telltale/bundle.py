@@ -46,6 +46,7 @@ from telltale.model import (
     TestResult,
     Verdict,
 )
+from telltale.patterns import pattern
 from telltale.values import asdict
 
 SCHEMA = "telltale.evidence/1"
@@ -92,8 +93,8 @@ HASH_LIMIT = 256 * 1024 * 1024
 """Larger files are listed without a hash: a cancelled job has seconds left, not minutes."""
 DEPTH = 6
 
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\Z")
-_SIGNATURE = re.compile(r"v1:[0-9a-f]{16}\Z")
+_INSTANT = pattern(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\Z")
+_SIGNATURE = pattern(r"v1:[0-9a-f]{16}\Z")
 _E = TypeVar("_E", bound=Enum)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from telltale.capture.interpreter import Interpreter
 from telltale.capture.redact import Redactor
+from telltale.patterns import pattern
 
 TORCH_S = 60.0
 """Seconds for torch's own report: it starts a process for each thing it asks."""
@@ -34,7 +35,7 @@ _KEY_PACKAGES = frozenset(
     lightgbm opencv-python mkl openblas pytest pytest-xdist pytest-timeout pytest-cov hypothesis
     """.split()  # noqa: SIM905
 )
-_KEY_FAMILIES = re.compile(r"(?:nvidia|cuda|cupy-cuda|jax-cuda|triton|onnxruntime)-")
+_KEY_FAMILIES = pattern(r"(?:nvidia|cuda|cupy-cuda|jax-cuda|triton|onnxruntime)-")
 _LOCKS = (
     *("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.lock", "conda-lock.yml"),
     *("pylock.toml", "requirements.txt", "environment.yml"),

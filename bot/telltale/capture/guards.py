@@ -14,9 +14,10 @@ from pathlib import PurePath
 
 from telltale.capture import shell
 from telltale.errors import UsageError
+from telltale.patterns import pattern
 from telltale.values import dataclass
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_NAME = pattern(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
 _SHOWN = 5
 _LONGEST = 80

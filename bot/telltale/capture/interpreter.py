@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from telltale.capture import recalled, shell
+from telltale.patterns import pattern
 from telltale.values import dataclass, field
 
-_PYTHON = re.compile(r"(python|pypy)[0-9.]*")
+_PYTHON = pattern(r"(python|pypy)[0-9.]*")
 _WORDS = 20
 LISTING_S = 20.0
 """Seconds for listing packages; more means a file system that hangs."""

@@ -14,12 +14,13 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from telltale.capture import shell
+from telltale.patterns import pattern
 from telltale.values import dataclass, field, replace
 
-_PYTHON = re.compile(r"^(?:python|pypy)[\d.]*(?:\.exe)?$")
+_PYTHON = pattern(r"^(?:python|pypy)[\d.]*(?:\.exe)?$")
 _RUNNERS = (("uv", "run"), ("poetry", "run"), ("pdm", "run"), ("hatch", "run"), ("pipenv", "run"))
 _PYTHON_VALUES = ("-X", "-W")
-_PYTHON_FLAGS = re.compile(r"^-(?:[bBdEIOPqsSuv]+|X.+|W.+)$")
+_PYTHON_FLAGS = pattern(r"^-(?:[bBdEIOPqsSuv]+|X.+|W.+)$")
 
 _WITH_VALUE = frozenset(
     # As a text: a block of names is easier to check than forty lines.

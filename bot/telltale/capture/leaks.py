@@ -9,19 +9,19 @@ worker took it back. Pure.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from telltale.capture.events import Events, State
 from telltale.capture.words import many
 from telltale.model import Leak
+from telltale.patterns import pattern
 
 _NAMED = 5
 """Sentences; the manifest and the summary have the others."""
 _PARTS = 4
 """Things in one sentence."""
-_WITHIN = re.compile(r" \[within \d+ tests\]\Z")
-_THREADS = re.compile(
+_WITHIN = pattern(r" \[within \d+ tests\]\Z")
+_THREADS = pattern(
     r"(?:\w+_NUM_THREADS|VECLIB_MAXIMUM_THREADS|GOMAXPROCS|PYTHON_CPU_COUNT|OMP_(?:DYNAMIC|PLACES)"
     r"|OMP_PROC_BIND|OMP_THREAD_LIMIT|KMP_(?:AFFINITY|BLOCKTIME)|CUDA_VISIBLE_DEVICES"
     r"|CUBLAS_WORKSPACE_CONFIG)\Z"

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from telltale.capture.redact import Redactor
+from telltale.patterns import pattern
 
 LONGEST_LINE = 64 * 1024
 """Bytes of a line that are held together; of a longer one the beginning is kept before its end."""
@@ -23,7 +24,7 @@ _OVERLAP = 16 * 1024
 """Bytes of such a line that are looked at again with what follows: no secret is longer."""
 _SHORT = 2 * 1024
 _MOMENT_S = 0.25
-_MASK = re.compile(
+_MASK = pattern(
     rb"[ \t]{0,16}(?:::|##\[)add-mask(?:::|\])([^\r\n]{0,65536})[\r\n]{0,2}", re.MULTILINE
 )
 _MASKING = b"add-mask"

@@ -26,6 +26,7 @@ from telltale.capture.reports import JUNIT, Reports
 from telltale.capture.words import many
 from telltale.launcher.shelves import make_writable, shelves
 from telltale.model import RunningTest, TestOutcome, TestResult
+from telltale.patterns import pattern
 from telltale.values import dataclass, field
 
 FOLDER = Path(__file__).resolve().parent / "probe"
@@ -34,10 +35,10 @@ STACKS = "artifacts/stacks.txt"
 _LOAD = "-p telltale_probe"
 _WARNINGS = 20
 _RUNNING = 100
-_PYTHON = re.compile(r"(?:python|pypy)[0-9.]*")
-_PYTEST = re.compile(r"py\.?test[0-9.-]*")
-_NO_VARIABLES = re.compile(r"-[a-zA-Z]*[IE]")
-_SHELL_SIGNS = re.compile(r"[;&|<>`$(){}\n]")
+_PYTHON = pattern(r"(?:python|pypy)[0-9.]*")
+_PYTEST = pattern(r"py\.?test[0-9.-]*")
+_NO_VARIABLES = pattern(r"-[a-zA-Z]*[IE]")
+_SHELL_SIGNS = pattern(r"[;&|<>`$(){}\n]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,7 +289,7 @@ def _prefix(said: Events) -> str:
 
 # Runs without the probe
 
-_BETWEEN = re.compile(r"(?:^|[\s/;&|])(tox|nox|docker|podman|sudo|ssh|hatch|srun|kubectl)(?:\s|$)")
+_BETWEEN = pattern(r"(?:^|[\s/;&|])(tox|nox|docker|podman|sudo|ssh|hatch|srun|kubectl)(?:\s|$)")
 
 
 def _without(folder: Path, child: Mapping[str, str], argv: Sequence[str]) -> Iterator[str]:

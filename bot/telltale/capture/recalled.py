@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from telltale.launcher import kept
+from telltale.patterns import pattern
 
 _FOLDER = "pythons"
 _VERSION = 1
@@ -33,11 +34,11 @@ _VARIABLES = frozenset(
 """Beside all that begin with PYTHON."""
 _FRESH_S = 3.0
 """A file that changed so shortly before may change again without its time telling it."""
-_IMPORTED = re.compile(r"\bimport\s+(\w+)|__import__|exec|eval|open|environ|sys")
+_IMPORTED = pattern(r"\bimport\s+(\w+)|__import__|exec|eval|open|environ|sys")
 _HARMLESS = frozenset({"apport_python_hook"})
 """What `sitecustomize` of Debian's Pythons imports: it takes nothing but exceptions."""
-_ON_PATH = re.compile(r"\bsys\.path\b|addsitedir|addpackage")
-_VARIABLE = re.compile(r"\b[A-Z][A-Z0-9_]{2,}\b")
+_ON_PATH = pattern(r"\bsys\.path\b|addsitedir|addpackage")
+_VARIABLE = pattern(r"\b[A-Z][A-Z0-9_]{2,}\b")
 _LARGEST = 64 * 1024
 """Bytes of a start-up file that is understood."""
 

@@ -20,41 +20,40 @@ from collections.abc import Iterable, Mapping, Sequence
 from telltale.capture import tokens
 from telltale.capture.tokens import HIDDEN
 from telltale.capture.values import spellings
+from telltale.patterns import pattern
 
 __all__ = ["HIDDEN", "Redactor", "secret_name"]
 
-_SECRET_NAME = re.compile(
+_SECRET_NAME = pattern(
     # Not the tokens of language models (`--max-tokens`), their tokenizers, or a file's author.
     r"TOKEN(?!S|IZ)|SECRET|PASS(?:WORD|WD|PHRASE|CODE)|(?:^|[_-])PASS(?:$|[_-])|PWD$"
     r"|API_?KEY|ACCESS_?KEY|(?:^|[_-])KEY(?:$|[_-])|CRED|AUTH(?!OR)|COOKIE|SESSION_?ID|DSN$"
     r"|PRIVATE|WEBHOOK|CONNECTION_?STRING|(?:^|_)PAT$",
     re.IGNORECASE,
 )
-_HARMLESS_NAME = re.compile(r"^(PWD|OLDPWD|XDG_SESSION_ID|SSH_AUTH_SOCK|.*_AUTH_SOCK)$")
-_ASSIGNED = re.compile(
+_HARMLESS_NAME = pattern(r"^(PWD|OLDPWD|XDG_SESSION_ID|SSH_AUTH_SOCK|.*_AUTH_SOCK)$")
+_ASSIGNED = pattern(
     r"(?P<name>(?:^|(?<=[\s;&|?'\"(]))-{0,2}[A-Za-z_][A-Za-z0-9_-]*)(?P<equals>=|:(?!:)\s?)"
     r"(?P<value>\"[^\"]*\"|'[^']*'|[^\s;&|'\")]+)"
 )
-_FLAG = re.compile(
-    r"(?P<flag>(?<!\S)--?[A-Za-z][A-Za-z0-9-]*)(?P<space>[ \t]+)(?P<value>[^\s-]\S*)"
-)
-_WHOLE = re.compile(r"(--?[A-Za-z][\w.-]*|[A-Za-z_]\w*)=.+", re.DOTALL)
+_FLAG = pattern(r"(?P<flag>(?<!\S)--?[A-Za-z][A-Za-z0-9-]*)(?P<space>[ \t]+)(?P<value>[^\s-]\S*)")
+_WHOLE = pattern(r"(--?[A-Za-z][\w.-]*|[A-Za-z_]\w*)=.+", re.DOTALL)
 """A word of which a shell would see the first part alone, where its value has spaces or signs."""
-_OPTION = re.compile(r"--?[a-z][a-z_-]{0,40}(?:=.*)?|-[A-Za-z]\w{0,5}", re.DOTALL)
+_OPTION = pattern(r"--?[a-z][a-z_-]{0,40}(?:=.*)?|-[A-Za-z]\w{0,5}", re.DOTALL)
 """What follows `--token` and is no secret that begins with `-`."""
-_SHELL_TEXT = re.compile(r"-[a-z]{0,4}c")
-_BARE_TOKEN = re.compile(r"\b(token)\s+[A-Za-z0-9._~+/=-]{16,4096}", re.IGNORECASE)
+_SHELL_TEXT = pattern(r"-[a-z]{0,4}c")
+_BARE_TOKEN = pattern(r"\b(token)\s+[A-Za-z0-9._~+/=-]{16,4096}", re.IGNORECASE)
 
 _SHORTEST = 8
 """A shorter secret turns up in innocent words; it is hidden only under its own name."""
 _SHORTEST_MASK = 4
 """The same for what somebody asked to mask."""
 _MOST_LEARNED = 200
-_ORDINARY = re.compile(r"[a-z]+|[A-Z]?[a-z]+|/(?:[\w.-]+/)*[\w.-]*(?<![=+])")
+_ORDINARY = pattern(r"[a-z]+|[A-Z]?[a-z]+|/(?:[\w.-]+/)*[\w.-]*(?<![=+])")
 """One word (`postgres`), or a path: hidden under its own name alone, or half of a log would go."""
 _LONG_PATH = 200
 _BEGINNING = 6
-_PARTS = re.compile(rb"[=:@/(\[{,]")
+_PARTS = pattern(rb"[=:@/(\[{,]")
 _LONGEST_BEGINNING = 120
 """Bytes before the dots of something that was too long for a line."""
 

@@ -21,6 +21,7 @@ from typing import TextIO
 from telltale.bundle import TESTS
 from telltale.capture import events, frames, tree
 from telltale.capture.words import many
+from telltale.patterns import pattern
 from telltale.values import dataclass
 
 FILE = "artifacts/stacks.txt"
@@ -33,7 +34,7 @@ _QUICK_S = 1.0
 _PROCESSES = 1000
 _THREADS = 64
 _RUNNING = 100
-_STATE = re.compile(r"^State:\s*(\S)", re.MULTILINE)
+_STATE = pattern(r"^State:\s*(\S)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,16 +14,15 @@ from pathlib import Path
 from telltale.capture.output import last_bytes
 from telltale.capture.stacks import FILE
 from telltale.capture.words import many
+from telltale.patterns import pattern
 
 _LIMIT = 4 * 1024 * 1024
 _OWN = "# Python frames of pid {} by its own faulthandler:"
 _SPY = "# Python frames of pid {} by py-spy:"
-_SPY_THREAD = re.compile(r'^ *Thread (?P<id>\S+) \([^)]*\)(?:: ".*")?$')
-_SPY_FRAME = re.compile(r"^ +(?P<function>\S.*) \((?P<path>[^()]+):(?P<line>\d+)\)$")
-_HARNESS = re.compile(
-    r'File "[^"]*[/\\](?:_pytest|pluggy|pytest|xdist|execnet)[/\\]|"<frozen runpy>"'
-)
-_RUNNER = re.compile(r"[/\\]_pytest[/\\]")
+_SPY_THREAD = pattern(r'^ *Thread (?P<id>\S+) \([^)]*\)(?:: ".*")?$')
+_SPY_FRAME = pattern(r"^ +(?P<function>\S.*) \((?P<path>[^()]+):(?P<line>\d+)\)$")
+_HARNESS = pattern(r'File "[^"]*[/\\](?:_pytest|pluggy|pytest|xdist|execnet)[/\\]|"<frozen runpy>"')
+_RUNNER = pattern(r"[/\\]_pytest[/\\]")
 """Not xdist: other threads of a worker talk to its controller."""
 
 

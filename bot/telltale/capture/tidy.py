@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-_REFUSED = re.compile(r'[":<>|*?\\\x00-\x1f\x7f]|[\ud800-\udfff]')
+from telltale.patterns import pattern
+
+_REFUSED = pattern(r'[":<>|*?\\\x00-\x1f\x7f]|[\ud800-\udfff]')
 """What actions/upload-artifact refuses in a path, and what is no text."""
 _MOST = 10_000
 _SHOWN = 5

@@ -16,10 +16,11 @@ from typing import Any
 from telltale import bundle
 from telltale.errors import UsageError
 from telltale.gha import Context
+from telltale.patterns import pattern
 
 _LONGEST_VALUE = 40
 _LONGEST_LEG = 80
-_REFUSED = re.compile(r"[\":<>|*?\r\n\\/]+")
+_REFUSED = pattern(r"[\":<>|*?\r\n\\/]+")
 """Characters that actions/upload-artifact refuses in a name."""
 
 

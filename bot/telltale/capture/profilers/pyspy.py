@@ -22,6 +22,7 @@ from telltale.capture import tree
 from telltale.capture.beside import Program
 from telltale.capture.profilers import flamegraph, ptrace, speedscope
 from telltale.capture.profilers.interface import Gathered, Place, Profiler
+from telltale.patterns import pattern
 
 RATE = 100
 """Samples a second."""
@@ -29,7 +30,7 @@ _STARTS = 20
 """It ends when no Python is left, as between two commands of a script, and is started again."""
 _HELP_S = 10.0
 _HOTTEST = 10
-_DENIED = re.compile(r"permission denied|operation not permitted", re.IGNORECASE)
+_DENIED = pattern(r"permission denied|operation not permitted", re.IGNORECASE)
 _NONE_FOUND = "No python processes found"
 _FAILURES = 5
 """Starts that may find nothing: the right to look is missing, or the program only looks like a Python."""

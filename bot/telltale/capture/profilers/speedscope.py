@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from telltale.patterns import pattern
+
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 MAX_BYTES = 96 * 1024 * 1024
 """Of one recording: more is not read, since Python's lists need some times as much."""
 
-_COMMAND_LINE = re.compile(r"^(process \d+):\".*", re.DOTALL)
-_RAW_COMMAND_LINE = re.compile(rb'"process (\d+):\\"(?:[^"\\]|\\.)*"')
+_COMMAND_LINE = pattern(r"^(process \d+):\".*", re.DOTALL)
+_RAW_COMMAND_LINE = pattern(rb'"process (\d+):\\"(?:[^"\\]|\\.)*"')
 
 Stacks = Counter[tuple[str, ...]]
 """How often each stack was seen, outermost frame first."""
