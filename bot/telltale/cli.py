@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
@@ -445,6 +446,7 @@ def _parser(environ: Mapping[str, str], called: Sequence[str]) -> argparse.Argum
         prog="telltale",
         description="Evidence of every run, verdicts one can defend, failures that reproduce.",
         allow_abbrev=False,
+        formatter_class=_Formatter,
     )
     parser.add_argument("--version", action="version", version=f"telltale {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -463,7 +465,12 @@ def _add_verb(
     usage += f" {verb.arguments}" if verb.arguments else ""
     usage += " -- COMMAND..." if verb.wraps else ""
     sub = among.add_parser(
-        name, help=verb.help, description=verb.help, usage=usage, allow_abbrev=False
+        name,
+        help=verb.help,
+        description=verb.help,
+        usage=usage,
+        allow_abbrev=False,
+        formatter_class=_Formatter,
     )
     if environ is None:
         return
@@ -519,6 +526,23 @@ def _add(parser: argparse.ArgumentParser, option: Option, environ: Mapping[str, 
             metavar=option.metavar,
             help=f"{text} (default: {option.default})" if option.default else text,
         )
+
+
+class _Formatter(argparse.HelpFormatter):
+    """The usual one, which would import shutil to ask for the width once for each option."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_width() - 2)
+
+
+def _width() -> int:
+    """Return the width of the terminal, as `shutil.get_terminal_size`."""
+    with contextlib.suppress(ValueError, KeyError):
+        if (columns := int(os.environ["COLUMNS"])) > 0:
+            return columns
+    with contextlib.suppress(OSError):
+        return os.get_terminal_size(1).columns or 80
+    return 80
 
 
 class _Append(argparse.Action):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -124,13 +123,15 @@ def disks_text(folders: Iterable[Path], redactor: Redactor) -> str:
     lines = [f"{'bytes':>16} {'used':>16} {'free':>16} {'use':>5} {'free inodes':>12}  folder"]
     for folder in dict.fromkeys(folders):
         try:
-            usage, inodes = shutil.disk_usage(folder), os.statvfs(folder).f_favail
+            found = os.statvfs(folder)
         except OSError as error:
             lines.append(f"# {redactor.text(str(folder))}: {error.strerror or error}")
             continue
-        share = round(100 * usage.used / usage.total) if usage.total else 0
+        total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+        used = (found.f_blocks - found.f_bfree) * found.f_frsize
+        share = round(100 * used / total) if total else 0
         lines.append(
-            f"{usage.total:>16} {usage.used:>16} {usage.free:>16} {share:>4}% {inodes:>12}"
+            f"{total:>16} {used:>16} {free:>16} {share:>4}% {found.f_favail:>12}"
             f"  {redactor.text(str(folder))}"
         )
     return "\n".join(lines) + "\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from telltale import phases
 from telltale.bundle import LINE_LIMIT
 from telltale.capture import tree
+from telltale.capture.programs import which
 
 _SESSION = b'{"phase": "session"'
 _POLL_S = 0.01
@@ -30,7 +30,7 @@ def is_python(pid: int) -> bool:
 def find_spy(path: str | None, python: str | None) -> str | None:
     """Return py-spy in the command's PATH or beside its Python; None when there is none."""
     places = [str(Path(python).parent)] if python else []
-    return shutil.which("py-spy", path=os.pathsep.join([path or os.defpath, *places]))
+    return which("py-spy", path=os.pathsep.join([path or os.defpath, *places]))
 
 
 def by_spy(spy: str, pid: int, seconds: float, enough: Callable[[], bool]) -> list[str]:

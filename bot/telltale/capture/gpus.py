@@ -8,18 +8,17 @@ far as we know, and `why` says so.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from telltale.capture.beside import Program
+from telltale.capture.programs import which
 from telltale.capture.tree import Process
 
 _LIMIT_S = 10.0
@@ -50,7 +49,7 @@ def look(environ: Mapping[str, str]) -> dict[str, Any]:
     """
     path = environ.get("PATH", "/usr/bin:/bin")
     for name, ask in (("nvidia-smi", _nvidia), ("amd-smi", _amd), ("rocm-smi", _rocm)):
-        program = shutil.which(name, path=path)
+        program = which(name, path=path)
         if program is None:
             continue
         try:
@@ -100,7 +99,7 @@ class Sampler(Program):
 
 def sampler(found: Mapping[str, Any], environ: Mapping[str, str], log: Path) -> list[Program]:
     """Return what samples the GPUs while the command runs; nothing without nvidia-smi's devices."""
-    program = shutil.which("nvidia-smi", path=environ.get("PATH", "/usr/bin:/bin"))
+    program = which("nvidia-smi", path=environ.get("PATH", "/usr/bin:/bin"))
     if program is None or found.get("source") != "nvidia-smi" or not found["devices"]:
         return []
     reasons = found.get("reasons")
@@ -159,6 +158,8 @@ def _rows(
     program: str, what: str, fields: Sequence[str], environ: Mapping[str, str]
 ) -> list[list[str]]:
     question = [f"--query-{what}={','.join(fields)}", "--format=csv,noheader,nounits"]
+    import csv  # noqa: PLC0415  # for machines with GPUs alone
+
     lines = csv.reader(io.StringIO(_ask([program, *question], environ)), skipinitialspace=True)
     return [row for row in lines if any(cell.strip() for cell in row)]
 

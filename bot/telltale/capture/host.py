@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,8 +35,8 @@ def describe(python: str, gpu: str, *, image: str = "", runner_class: str = "") 
         "cgroup_cpus": _limit(kernel.cpu_limit()),
         "cgroup_memory_gib": _limit(kernel.memory_limit(), 1 << 30),
         "os": _os(),
-        "kernel": ".".join(re.findall(r"\d+", platform.release())[:2]) or _UNKNOWN,
-        "architecture": platform.machine() or _UNKNOWN,
+        "kernel": ".".join(re.findall(r"\d+", os.uname().release)[:2]) or _UNKNOWN,
+        "architecture": os.uname().machine or _UNKNOWN,
         "python": python or "none",
         "gpus": gpu,
         "container": "yes" if container else "no",
@@ -107,6 +106,8 @@ def _cpu_model() -> str:
         found = re.search(rf"^{key}\s*: *(.+)$", _text("/proc/cpuinfo"), re.MULTILINE)
         if found:
             return " ".join(found[1].split())
+    import platform  # noqa: PLC0415  # 2 ms, for machines whose /proc does not tell
+
     return platform.processor() or _UNKNOWN
 
 
@@ -133,7 +134,7 @@ def _os() -> str:
     fields = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', _text("/etc/os-release"), re.MULTILINE))
     if "ID" in fields:
         return f"{fields['ID']} {fields.get('VERSION_ID', '')}".strip()
-    return f"{platform.system()} {platform.release()}".strip() or _UNKNOWN
+    return f"{os.uname().sysname} {os.uname().release}".strip() or _UNKNOWN
 
 
 def _in_container() -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from telltale.capture import recalled, shell
+from telltale.capture.programs import which
 from telltale.patterns import pattern
 from telltale.values import dataclass, field
 
@@ -146,8 +146,8 @@ def find_interpreter(argv: tuple[str, ...], cwd: Path, environ: Mapping[str, str
     path = environ.get("PATH", os.defpath)
     return (
         named_interpreter(argv, cwd, environ)
-        or shutil.which("python3", path=path)
-        or shutil.which("python", path=path)
+        or which("python3", path=path)
+        or which("python", path=path)
         or ""
     )
 
@@ -156,7 +156,7 @@ def named_interpreter(argv: tuple[str, ...], cwd: Path, environ: Mapping[str, st
     """Return the path of the Python that a word of the command names, else empty."""
     path = environ.get("PATH", os.defpath)
     for word in _words(argv):
-        program = str(cwd / word) if "/" in word else shutil.which(word, path=path) or ""
+        program = str(cwd / word) if "/" in word else which(word, path=path) or ""
         if _PYTHON.fullmatch(Path(program).name) and os.access(program, os.X_OK):
             return program
         if behind := _shebang(program):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import math
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
@@ -87,6 +86,8 @@ def copy(path: Path, target: Path, redactor: Redactor) -> bool:
         problem = _feed(path, copier.parser)
         copier.close()
     if not problem and not copier.changed:
+        import shutil  # noqa: PLC0415  # its compressions cost a start 2 ms
+
         shutil.copyfile(path, target)
     return not problem
 

@@ -12,7 +12,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import platform
 from pathlib import Path
 from typing import final
 
@@ -100,6 +99,6 @@ def _machine() -> tuple[str, str]:
         boot = Path("/proc/sys/kernel/random/boot_id").read_bytes()
     except OSError:
         boot = b""
-    names = (boot, platform.node().encode("utf-8", "surrogateescape"))
+    names = (boot, os.uname().nodename.encode("utf-8", "surrogateescape"))
     boot_name, host_name = (hashlib.sha256(name).hexdigest()[:16] for name in names)
     return boot_name, host_name

@@ -8,7 +8,6 @@ or another system does not tell is null.
 from __future__ import annotations
 
 import os
-import platform
 import re
 import resource
 from collections import Counter
@@ -25,7 +24,7 @@ _UNLIMITED = resource.RLIM_INFINITY
 def details(root: Path = Path("/")) -> dict[str, Any]:
     """Return what does not change while a command runs; `root` has the folders proc and sys."""
     return {
-        "kernel": platform.release() or None,
+        "kernel": os.uname().release or None,
         "cpu": {
             "online": os.cpu_count(),
             "allowed": _ranges(_affinity()),

@@ -10,7 +10,6 @@ wrapping a command must never change whether it runs or how it ends.
 from __future__ import annotations
 
 import os
-import platform
 import pwd
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -120,7 +119,7 @@ class Recording:
         self._redactor = Redactor(
             {**plan.environ, **plan.overrides},
             homes=_homes(plan.environ),
-            hosts=(platform.node(), plan.environ.get("HOSTNAME", "")),
+            hosts=(os.uname().nodename, plan.environ.get("HOSTNAME", "")),
             masks=plan.masks,
         )
         name = self._redactor.secrets(plan.name)

@@ -8,7 +8,6 @@ text in two ways, and each begins with something that is rare.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import functools
 import operator
@@ -431,6 +430,8 @@ def _key_end(data: bytes, at: int) -> tuple[int, bool]:
 
 def _hide_basic(found: re.Match[bytes]) -> bytes:
     try:
+        import base64  # noqa: PLC0415  # for the few texts that have one
+
         inner = base64.b64decode(found[2], validate=True)
     except binascii.Error:
         return found[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 from collections.abc import Iterator
 
@@ -47,7 +47,7 @@ def _percent(raw: bytes, kept: bytes) -> bytes:
 def _base64(raw: bytes) -> Iterator[bytes]:
     for shift in range(3):
         # What stands before shares a character with the value, and so does what comes after.
-        encoded = base64.b64encode(b"\0" * shift + raw).rstrip(b"=")
+        encoded = binascii.b2a_base64(b"\0" * shift + raw, newline=False).rstrip(b"=")
         first = (0, 2, 3)[shift]
         last = len(encoded) - ((len(raw) + shift) % 3 != 0)
         yield encoded[first:last]

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from telltale.capture import tree
 from telltale.capture.beside import Program
 from telltale.capture.profilers import flamegraph, ptrace, speedscope
 from telltale.capture.profilers.interface import Gathered, Place, Profiler
+from telltale.capture.programs import which
 from telltale.patterns import pattern
 
 RATE = 100
@@ -171,7 +171,7 @@ class _Recorder(Program):
 def _find(place: Place) -> str:
     beside = Path(place.python.path).parent if place.python else None
     paths = [place.environ.get("PATH"), str(beside) if beside else None]
-    return next((spy for path in paths if path and (spy := shutil.which("py-spy", path=path))), "")
+    return next((spy for path in paths if path and (spy := which("py-spy", path))), "")
 
 
 def _knows_native(spy: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -35,6 +34,8 @@ def read(path: Path) -> tuple[Sample, ...]:
 
 
 def _samples(lines: Sequence[str]) -> Iterator[Sample]:
+    import csv  # noqa: PLC0415  # only when there is something to draw
+
     for row in csv.DictReader(lines):
         try:
             yield Sample(
