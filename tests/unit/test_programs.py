@@ -25,9 +25,9 @@ def test_it_finds_what_shutil_finds(
     (tmp_path / "a/folder").mkdir()
     (tmp_path / "a/link").symlink_to(tmp_path / "b/tool")
     (tmp_path / "a/gone").symlink_to(tmp_path / "nowhere")
-    path = ":".join(str(tmp_path / each) if each.isalpha() else each for each in order)
+    places = ":".join(str(tmp_path / each) if each.isalpha() else each for each in order)
 
-    assert which(name, path) == shutil.which(name, path=path)
+    assert which(name, places) == shutil.which(name, path=places)
 
 
 def test_it_finds_a_shell() -> None:

@@ -75,6 +75,7 @@ class Family:
         self._strangers = frozenset(tree.children(os.getpid()))
         self._apart = apart
         self._tree = tree.Tree(os.getpid())
+        self._tree.leave_out()
         self._was_reaper = kernel.adopt_orphans(True)
 
     @property

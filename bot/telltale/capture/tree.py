@@ -52,6 +52,10 @@ class Tree:
         self._others: dict[int, int] = {}
         """Inodes by process id."""
 
+    def leave_out(self) -> None:
+        """Take all that run now for others, without reading any: for before the first one is started."""
+        self._others = _listed()
+
     def look(self, *, without: Collection[int] = ()) -> list[Process]:
         """Return what `below` returns; who was left out once stays so."""
         listed = _listed()
