@@ -210,6 +210,34 @@ HISTORY_STEPS: Mapping[str, Verb] = {
         module="history_verify",
         options=(HISTORY, TOKEN, JSON),
     ),
+    "export": Verb(
+        help="Write the history as a dataset that databases read.",
+        half="bot",
+        module="history_export",
+        options=(
+            HISTORY,
+            TOKEN,
+            Option(
+                name="format",
+                help="parquet, csv or jsonl.",
+                default="parquet",
+                metavar="FORMAT",
+                extras=(("parquet", "parquet"),),
+            ),
+            Option(
+                name="out",
+                help="Folder that receives the dataset, in place of an earlier one.",
+                default="telltale-history",
+                metavar="DIR",
+            ),
+            Option(
+                name="series",
+                help="Only this series, by title, job, name or folder; all by default.",
+                metavar="SERIES",
+                many=True,
+            ),
+        ),
+    ),
 }
 
 VERBS: Mapping[str, Verb] = {
