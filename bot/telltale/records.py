@@ -8,6 +8,7 @@ are a module of their own because no run under capture needs them.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from telltale.model import (
@@ -127,7 +128,7 @@ class Record:
     host: Host
     command: Command
     resources: Resources
-    tests: tuple[RecordedTest, ...]
+    tests: Sequence[RecordedTest]
     failures: tuple[Failure, ...]
     findings: tuple[str, ...] = ()
     profiled: tuple[str, ...] = ()

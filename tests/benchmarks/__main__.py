@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import parts, suites
+from tests.benchmarks import ingestion, parts, suites
+from tests.benchmarks.ingestion import Size
 from tests.benchmarks.measure import Pairs, interval, pairs
 from tests.benchmarks.suites import ROOT, Suite
 from tests.benchmarks.tools import Bench, environ
@@ -67,16 +68,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     size.add_argument("--quick", action="store_const", const=QUICK, dest="plan", default=FULL)
     size.add_argument("--smoke", action="store_const", const=SMOKE, dest="plan", help="seconds")
     parser.add_argument("--write", action="store_true", help=f"write the tables into {PAGE.name}")
+    parser.add_argument("--ingestion", action="store_true", help="of reading JUnit, alone")
     args = parser.parse_args(argv)
+    begin = BEGIN
     with tempfile.TemporaryDirectory(prefix="telltale-bench-") as folder:
-        text = measure(args.plan, Path(folder))
+        if args.ingestion:
+            begin = BEGIN.replace(" --write", " --ingestion --write")
+            text = measure_ingestion(args.plan, Path(folder))
+        else:
+            text = measure(args.plan, Path(folder))
     say(f"\n{text}", end="")
     if args.write:
-        page = PAGE.read_text(encoding="utf-8")
-        before, begin, rest = page.partition(BEGIN)
-        after = rest.partition(END)[2]
-        PAGE.write_text(f"{before}{begin}\n{text}\n{END}{after}", encoding="utf-8")
+        write(begin, text)
     return 0
+
+
+def write(begin: str, text: str) -> None:
+    """Put the figures between two marks of the page."""
+    page = PAGE.read_text(encoding="utf-8")
+    before, begin, rest = page.partition(begin)
+    after = rest.partition(END)[2]
+    PAGE.write_text(f"{before}{begin}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def measure_ingestion(plan: Plan, folder: Path) -> str:
+    """Return what reading JUnit costs, as Markdown."""
+    before = os.getloadavg()
+    sizes = {QUICK.command: Size(runs=10), SMOKE.command: Size(runs=2, tests=20)}
+    size = sizes.get(plan.command, Size())
+    return f"{machine(before)}\n\n{ingestion.measure(folder, size)}"
 
 
 def measure(plan: Plan, folder: Path) -> str:
@@ -112,7 +132,7 @@ def measure_suites(plan: Plan, bench: Bench) -> Iterator[Row]:
     small = suites.empty(bench.folder, _FEW)
     measured = [large, suites.slow(bench.folder, plan.slow)]
     if plan.downloads:
-        measured[1:1] = suites.networkx(bench.python, environ(), bench.folder)
+        measured.insert(1, suites.networkx(bench.python, environ(), bench.folder))
     for suite in measured:
         yield measure_one(plan, bench, suite, "Telltale")
         for tool, _ in bench.others(suite):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +27,7 @@ import pytest
 def test_work(n):
     assert sum(i * i for i in range({work})) > 0
 """
-_SHORT = ("utils", "algorithms.operators", "algorithms.components", "algorithms.traversal")
-_LONG = ("algorithms.community",)
+_NETWORKX = ("utils", "operators", "components", "traversal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +64,12 @@ def slow(folder: Path, count: int) -> Suite:
     )
 
 
-def networkx(python: Path, env: dict[str, str], folder: Path) -> Iterator[Suite]:
-    """Yield two parts of networkx's own tests, which its wheel carries: of short and of long ones."""
-    for name, modules in (("short", _SHORT), ("long", _LONG)):
-        yield _networkx(f"networkx 3.4.2, {name}", modules, python, env, folder)
-
-
-def _networkx(
-    name: str, modules: tuple[str, ...], python: Path, env: dict[str, str], folder: Path
-) -> Suite:
-    arguments = ("--pyargs", *(f"networkx.{module}" for module in modules))
+def networkx(python: Path, env: dict[str, str], folder: Path) -> Suite:
+    """Return a part of networkx's own tests, which its wheel carries."""
+    modules = tuple(
+        "networkx." + ("utils" if name == "utils" else f"algorithms.{name}") for name in _NETWORKX
+    )
+    arguments = ("--pyargs", *modules)
     listed = subprocess.run(
         [python, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *arguments],
         cwd=folder,
@@ -85,8 +79,8 @@ def _networkx(
         check=True,
     )
     return Suite(
-        name=name,
-        what=f"its own tests of {', '.join(modules)}",
+        name="networkx 3.4.2",
+        what=f"its own tests of {', '.join(_NETWORKX)}",
         tests=sum("::" in line for line in listed.stdout.splitlines()),
         arguments=arguments,
     )

@@ -33,6 +33,24 @@ def test_the_smallest_benchmark_makes_the_table() -> None:
     assert all(float(row[4]) > 0 and row[6] == "1 |" for row in rows[1:])
 
 
+def test_the_smallest_benchmark_of_ingestion_reads_the_same_with_each_reader() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", "--smoke", "--ingestion"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert "40 test cases of 2 runs in 20 files" in done.stdout
+    assert [row[0] for row in rows[1:]] == [
+        "| expat alone",
+        "| junitparser alone",
+        "| Telltale, into a history",
+    ]
+
+
 def test_pairs_change_places(tmp_path: Path) -> None:
     bare, other = command(tmp_path, "echo bare >>log"), command(tmp_path, "echo other >>log")
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from telltale import junitxml
 from telltale.capture import junit
 from telltale.capture.junit import Case
 from telltale.capture.redact import Redactor
@@ -182,10 +183,10 @@ def test_what_cannot_be_read_is_said_and_what_can_is_kept(
 def test_a_file_beyond_the_limit_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "junit.xml"
     with path.open("wb") as file:
-        file.truncate(junit.SIZE_LIMIT + 1)
+        file.truncate(junitxml.SIZE_LIMIT + 1)
 
     assert junit.read(path) == junit.Report(
-        cases=(), problem=f"it is larger than {junit.SIZE_LIMIT} bytes"
+        cases=(), problem=f"it is larger than {junitxml.SIZE_LIMIT} bytes, so it is not read"
     )
 
 
@@ -199,14 +200,14 @@ def test_a_huge_failure_is_clipped(tmp_path: Path) -> None:
 
     (case,) = junit.read(path).cases
 
-    assert len(case.text) == junit.TEXT_LIMIT
+    assert len(case.text) == junitxml.TEXT_LIMIT
     assert case.text.startswith("begin")
 
 
 def test_of_too_many_failures_only_the_beginnings_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(junit, "_ALL_TEXTS", 100_000)
+    monkeypatch.setattr(junitxml, "ALL_TEXTS", 100_000)
     path = tmp_path / "junit.xml"
     case = f"<testcase name='a'><failure>{'x' * 60_000}</failure></testcase>"
     path.write_text(f"<testsuite>{case * 50}</testsuite>", encoding="ascii")

@@ -7,19 +7,21 @@ from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from telltale import junitxml
 from telltale.capture import junit
 from telltale.capture.nodeids import NodeIds
 from telltale.errors import BundleError
-from telltale.history.ingest import MAX_BYTES, read_junit, read_report, read_results
+from telltale.history import dialects, ingest
+from telltale.history.ingest import read_junit, read_report, read_results
 from telltale.model import TestOutcome, TestResult
 
 CORPUS = Path(__file__).parents[1] / "data" / "junit"
+DIALECTS = Path(__file__).parents[1] / "data" / "junit-dialects"
 RERUN = {"surefire-flaky.xml"}
 """Where the bot keeps the executions inside a run that the runner's half folds into one."""
-FOREIGN = {"bad-html.xml"}
 
 
 def files(pattern: str) -> list[Path]:
@@ -41,30 +43,50 @@ def as_the_runner_reads(path: Path) -> list[TestResult]:
     ]
 
 
+@pytest.fixture(params=["junitparser", "streamed"], autouse=True)
+def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every test here hold for small files and for large ones."""
+    monkeypatch.setattr(ingest, "LARGE", 0 if request.param == "streamed" else 1 << 60)
+
+
+@pytest.mark.parametrize(
+    "path", [*files("*.xml"), *sorted(DIALECTS.glob("*.xml"))], ids=lambda path: path.name
+)
+def test_both_readers_find_the_same(path: Path) -> None:
+    assert vars(junitxml.read(path)) == vars(dialects.read(path))
+
+
 @pytest.mark.parametrize("path", files("*.xml"), ids=lambda path: path.name)
 def test_both_halves_read_alike(path: Path) -> None:
     ours = read_junit(path)
 
     assert bool(ours.problem) is bool(junit.read(path).problem)
-    if path.name not in RERUN | FOREIGN:
+    if path.name not in RERUN:
         assert list(ours.results) == as_the_runner_reads(path)
 
 
 _words = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=12)
 _case = st.builds(
-    lambda classname, name, time, inner: (
-        f"<testcase classname={quoteattr(classname)} name={quoteattr(name)}"
-        f" time={quoteattr(time)}>{''.join(inner)}</testcase>"
+    lambda tag, classname, name, time, more, inner: (
+        f"<{tag} classname={quoteattr(classname)} name={quoteattr(name)}"
+        f" time={quoteattr(time)}{more}>{''.join(inner)}</{tag}>"
     ),
+    st.sampled_from(["testcase"] * 9 + ["x:testcase"]),
     _words,
     _words,
-    st.floats(-1, 1e4).map(str) | st.sampled_from(["", "nan", "1,000.5", "x"]),
+    st.floats(-1, 1e4).map(str) | st.sampled_from(["", "nan", "1,000.5", "0,25", "x"]),
+    st.sampled_from([""] * 6 + [" status='notrun'", " result='completed'", " file='a.py'"]),
     st.lists(
         st.builds(
-            lambda tag, message, text: (
-                f"<{tag} message={quoteattr(message)}>{escape(text)}</{tag}>"
+            lambda tag, message, text, inner={"flakyFailure": " <stackTrace>at a.B</stackTrace><system-out/>after", "failure": "\n<b>c</b> d", "testcase": "<error/>", "properties": "<property name='n' value='1.5'/><error/>"}: (
+                f"<{tag} message={quoteattr(message)}>{escape(text)}{inner.get(tag, '')}</{tag}>"
             ),
-            st.sampled_from(["failure", "error", "skipped", "system-out", "properties"]),
+            st.sampled_from(
+                [
+                    *("failure", "error", "skipped", "disabled", "system-out", "properties"),
+                    *("flakyFailure", "flakyError", "rerunFailure", "rerunError", "testcase"),
+                ]
+            ),
             _words,
             _words,
         ),
@@ -73,8 +95,9 @@ _case = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_case, max_size=6), st.integers(0, 400), st.booleans())
-def test_both_halves_read_any_report_alike(
+def test_both_readers_and_both_halves_read_any_report_alike(
     tmp_path_factory: pytest.TempPathFactory, cases: list[str], cut: int, damaged: bool
 ) -> None:
     document = f"<testsuites><testsuite name='s'>{''.join(cases)}</testsuite></testsuites>"
@@ -82,8 +105,30 @@ def test_both_halves_read_any_report_alike(
     path.write_bytes(document.encode()[: -cut - 1 if damaged else None])
     ours = read_junit(path)
 
-    assert list(ours.results) == as_the_runner_reads(path)
+    assert vars(junitxml.read(path)) == vars(dialects.read(path))
     assert bool(ours.problem) is damaged
+    assert [one.nodeid for one in as_the_runner_reads(path)] == [
+        nodeid
+        for index, nodeid in enumerate(one.nodeid for one in ours.results)
+        if index not in junitxml.read(path).earlier
+    ]
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300), st.integers(0, 3000), st.sampled_from(files("[!b]*.xml")))
+def test_no_bytes_raise(
+    tmp_path_factory: pytest.TempPathFactory, junk: bytes, at: int, original: Path
+) -> None:
+    whole = original.read_bytes()
+    at = min(at, len(whole))
+    path = tmp_path_factory.getbasetemp() / "junk.xml"
+    path.write_bytes(whole[:at] + junk + whole[at + len(junk) :])
+
+    report = read_junit(path)
+
+    assert vars(junitxml.read(path)) == vars(dialects.read(path))
+    assert "\n" not in report.problem
+    assert all(0 <= one.duration_s < 1e9 for one in report.results)
 
 
 @pytest.mark.parametrize("path", files("bad-*.xml"), ids=lambda path: path.name)
@@ -104,7 +149,7 @@ def test_of_a_damaged_report_the_tests_before_the_damage_are_kept() -> None:
         ("t::whole", "passed"),
         ("t::also", "failed"),
     ]
-    assert "line 2: not the XML of a whole test report" in report.problem
+    assert report.problem.endswith("bad-truncated.xml: line 2: unclosed token")
 
 
 def test_executions_inside_a_run_are_kept_apart() -> None:
@@ -115,6 +160,54 @@ def test_executions_inside_a_run_are_kept_apart() -> None:
     assert "CartTest.java:17" in flaky[0].text
     assert [one.duration_s for one in flaky] == [0.0, 0.2]
     assert [one.outcome.bad for one in results if one.nodeid.endswith("alwaysFails")] == [True] * 2
+
+
+def outcomes(name: str) -> list[tuple[str, str]]:
+    return [(one.nodeid, one.outcome.value) for one in read_junit(CORPUS / name).results]
+
+
+def test_what_ctest_did_not_run_has_not_passed() -> None:
+    assert outcomes("ctest.xml") == [
+        ("opens::opens", "passed"),
+        ("sells::sells", "failed"),
+        ("closes::closes", "skipped"),
+        ("waits::waits", "failed"),
+        ("lacks::lacks", "skipped"),
+        ("skips::skips", "skipped"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["pytest-6.xml", "pytest-6-xdist.xml", "pytest-9.xml"])
+def test_every_pytest_is_read_alike(name: str) -> None:
+    found = {nodeid.rpartition("test_shop")[2]: outcome for nodeid, outcome in outcomes(name)}
+
+    assert sum(1 for _ in outcomes(name)) == 9
+    assert {key.rpartition("::")[2]: outcome for key, outcome in found.items()} == {
+        "test_reads[a/b.py]": "passed",
+        "y]": "passed",
+        "test_reads[1.5]": "passed",
+        "test_total": "failed",
+        "test_down": "failed",
+        "test_db": "error",
+        "test_x": "skipped",
+        "test_skip": "skipped",
+        "test_prop": "passed",
+    }
+
+
+@pytest.mark.parametrize("name", ["xmlrunner.xml", "nose2.xml"])
+def test_every_reporter_of_unittest_is_read_alike(name: str) -> None:
+    assert sorted(one for one in outcomes(name) if "test_subs" not in one[0]) == [
+        (f"{'test_plain.py' if name[0] == 'x' else 'test_plain'}::CartTest::{test}", outcome)
+        if name[0] == "x"
+        else (f"test_plain.CartTest::{test}", outcome)
+        for test, outcome in (
+            ("test_adds", "passed"),
+            ("test_later", "skipped"),
+            ("test_ships", "error"),
+            ("test_total", "failed"),
+        )
+    ]
 
 
 def test_durations_that_are_none_count_as_zero() -> None:
@@ -161,7 +254,7 @@ def test_a_bundle_without_a_report_has_no_results(tmp_path: Path) -> None:
 def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.xml"
     with path.open("wb") as file:
-        file.truncate(MAX_BYTES + 1)
+        file.truncate(junitxml.SIZE_LIMIT + 1)
 
     assert "so it is not read" in read_junit(path).problem
 

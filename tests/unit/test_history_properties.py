@@ -8,11 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from telltale import bundle
-from telltale.history import circumstances, codec, properties
+from telltale import bundle, junitxml
+from telltale.history import circumstances, codec, ingest
 from telltale.history.ingest import JUNIT, read_report
 from telltale.history.record import make_record
 from telltale.model import Isolation, IsolationVerdict, Leak, TestOutcome, TestResult
@@ -103,7 +101,7 @@ def test_numbers_of_a_bundle_with_a_junit_file_alone_have_its_names(
     ],
 )
 def test_a_number_is_a_finite_decimal_one(text: str, value: float | None) -> None:
-    assert properties.number(text) == value
+    assert junitxml.number(text) == value
 
 
 def test_numbers_beyond_what_a_record_keeps_are_said(
@@ -125,11 +123,6 @@ def test_numbers_beyond_what_a_record_keeps_are_said(
     assert "Of the numbers that tests recorded the history keeps the first 2." in record.findings
 
 
-@given(st.binary(max_size=300))
-def test_a_file_of_any_bytes_gives_numbers_or_none(data: bytes) -> None:
-    properties._of([b"<testsuite><testcase name='a'>" + data])
-
-
 def test_an_entity_ends_the_reading(tmp_path: Path) -> None:
     path = tmp_path / "junit.xml"
     path.write_text(
@@ -138,7 +131,7 @@ def test_an_entity_ends_the_reading(tmp_path: Path) -> None:
         encoding="utf-8",
     )
 
-    assert properties.read(path) == ()
+    assert ingest.numbers_beside(path, ["a"]) == ()
 
 
 def test_what_the_probe_measured_is_kept(tmp_path: Path) -> None:

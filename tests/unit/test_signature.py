@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from telltale.errors import UsageError
@@ -506,3 +506,14 @@ def test_a_bad_line_is_named_with_its_number(line: bytes, wrong: str) -> None:
 
     with pytest.raises(UsageError, match=re.escape(wrong)):
         list(signatures.answers(io.BytesIO(good + line)))
+
+
+@pytest.mark.parametrize("kind", naming._KINDS)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_what_a_kind_is_told_by_is_found_by_its_words(kind: str, data: st.DataObject) -> None:
+    # The words only spare the patterns: whatever a pattern matches must hold one of them.
+    pattern = dict(naming._TELLING)[kind]
+    text = data.draw(st.from_regex(pattern).filter(str.isascii))
+
+    assert naming._any_in(naming._WORDS[kind], text.lower())

@@ -93,7 +93,11 @@ def _lines(text: str) -> list[str]:
         text = text[: MAX_TEXT // 2] + "\n" + text[-MAX_TEXT // 2 :]
     if "\x1b" in text:
         text = _ANSI.sub("", text)
-    lines = [_PREFIX.sub("", line.rstrip(), count=1) for line in text.splitlines()]
+    lines = [
+        # Most lines have no prefix, and a look at the first character tells.
+        _PREFIX.sub("", line, count=1) if line[:1] in "[#" or line[:1].isdecimal() else line
+        for line in map(str.rstrip, text.splitlines())
+    ]
     if any("Exception Group Traceback" in line for line in lines):
         lines = [_ungroup(line) for line in lines]
     return lines
@@ -177,12 +181,12 @@ def _diagnose(test: str, lines: list[str]) -> tuple[str, str, str, Frame | None]
 def _dumped(lines: list[str]) -> tuple[str, str] | None:
     """Return kind and what, when the stacks were dumped because the process crashed or hung."""
     for line in lines:
-        fatal = _FATAL.match(line)
+        fatal = _FATAL.match(line) if line.startswith("Fatal") else None
         if fatal:
             what = fatal["what"].strip()
             signal = _CRASH_WORDS.get(what.lower().replace("-", " "))
             return "crash_signal", signal or rename(what)
-    if any(_TIMEOUT.match(line) for line in lines):
+    if any("Timeout" in line and _TIMEOUT.match(line) for line in lines):
         return "test_timeout", "Timeout"
     if lines[:1] == [AT_ITS_LIMIT] and any(_THREAD.match(line) for line in lines):
         return "hang_or_device_timeout", "interrupted"
@@ -288,6 +292,8 @@ _LINE_STYLE = re.compile(r"^(?P<path>\S+\.py):\d+: (?P<rest>[A-Za-z_][\w.]*(?:: 
 def _root(lines: list[str]) -> Thrown | None:
     section: list[str] = []
     found: Thrown | None = None
+    if not _any_in(_CHAIN, "\n".join(lines)):
+        return _thrown(lines)
     for line in [*lines, _CHAIN[0]]:
         if line.strip() not in _CHAIN:
             section.append(line)
@@ -469,7 +475,7 @@ def _stuck(lines: list[str]) -> Frame | None:
 def _where(frame: Frame | None) -> str:
     if frame is None:
         return ""
-    source = re.sub(r"\s+", " ", frame.source).strip()
+    source = " ".join(frame.source.split())
     # A test may be renamed, and one cause may hit several: their own names say nothing.
     function = frame.function.split(".")[-1]
     if function.startswith(("test", "<")) and source:
@@ -541,7 +547,7 @@ def rename(text: str) -> str:
             names[key] = f"<{label}{sum(1 for known, _ in names if known == label) + 1}>"
         return names[key]
 
-    short = re.sub(r"\s+", " ", text[:MAX_MESSAGE]).strip()
+    short = " ".join(text[:MAX_MESSAGE].split())
     # `<class 'ValueError'>` in one release is `ValueError` in the next.
     short = re.sub(r"<class '([\w.]+)'>", r"\1", short)
     renamed = _VOLATILE.sub(replace, short)
@@ -550,12 +556,17 @@ def rename(text: str) -> str:
     return renamed[:400]
 
 
+_ITEMS = re.compile(r"\[[^\[\](){}]*\]|\{[^\[\](){}]*\}")
+
+
 def _values(thrown: Thrown) -> str:
     """Reduce the compared values of an assertion to what they are; its own words stay."""
     text = re.sub(r"'[^']*'|\"[^\"]*\"", "<str>", thrown.message)
     text = re.sub(r"<[\w.]+ object at 0x[0-9a-f]+>", "<object>", text)
     for _ in range(4):
-        text = re.sub(r"\[[^\[\](){}]*\]|\{[^\[\](){}]*\}", "<items>", text)
+        text, count = _ITEMS.subn("<items>", text)
+        if not count:
+            break
     return text
 
 
@@ -600,11 +611,39 @@ _KINDS = {
 }
 """Kinds that the type and the words of a failure give away, the most telling first."""
 _TELLING = tuple((kind, re.compile("|".join(patterns))) for kind, patterns in _KINDS.items())
+_WORDS = {
+    "oom": ("out of memory", "oom-kill", "memoryerror", "_alloc", "allocate memory"),
+    "hang_or_device_timeout": (
+        *("device timeout", "potential hang", "hang detect", "gpu hang", "watchdog"),
+        *("launch timed out", "operation timeout", "brokenbarriererror", "deadline_exceeded"),
+    ),
+    "infra_disk": ("[errno ", "no space left", "disk quota", "file system", "file handle"),
+    "resource_limit": ("[errno ", "open files", "new thread", "size limit", "time limit"),
+    "infra_network": (
+        *("[errno ", "connect", "readerror", "proxyerror", "sslerror", "readtimeout"),
+        *("maxretryerror", "gaierror", "name resolution", "name or service", "unreachable"),
+        *("no route", "address already", "read timed out", "server error", "http error"),
+    ),
+    "infra_other": (
+        *("shutdown", "lost communication", "docker daemon", "cuda-capable"),
+        *("driver version", "nvml", "uncorrectable"),
+    ),
+    "nan_or_divergence": ("nan", "finite", "diverge", "loss is inf"),
+    "nondeterministic_value": (
+        *("unreliable results", "not close", "not equal to", "not almost", "inconsistent"),
+        *("determinis", "flaky"),
+    ),
+}
+"""What a text must hold, in lower case, for the kind's pattern to find something: found faster."""
 
 
 def _kind(kind: str, message: str) -> str:
     text = f"{kind}: {message}"
+    # Without regard to case, patterns take a few characters beyond ASCII for ASCII ones.
+    plain = text.lower() if text.isascii() else ""
     for label, pattern in _TELLING:
+        if plain and not _any_in(_WORDS[label], plain):
+            continue
         if pattern.search(text):
             return label
     if kind == "AssertionError" or (kind == "Failed" and "DID NOT" in message):
@@ -612,6 +651,13 @@ def _kind(kind: str, message: str) -> str:
     if kind:
         return "exception"
     return "unknown"
+
+
+def _any_in(words: tuple[str, ...], text: str) -> bool:
+    for word in words:  # noqa: SIM110  # a generator takes three times as long
+        if word in text:
+            return True
+    return False
 
 
 def _volatile_sides(message: str) -> bool:

@@ -1,49 +1,38 @@
 """
 Read the test results of a bundle.
 
-`artifacts/tests.jsonl` where there is one; else `artifacts/junit.xml`, whose
-test cases junitparser reads, because it knows the dialects. Both are hostile
-input: sizes are bounded before anything is built, and entities are refused.
+`artifacts/tests.jsonl` where there is one; else `artifacts/junit.xml`. A small
+one is read with junitparser, because it knows the dialects; a large one by
+`junitxml`, which takes a third of the time and is held to the same results.
+Both are hostile input: sizes are bounded before anything is built, and
+entities are refused.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
-from xml.etree.ElementTree import TreeBuilder
-from xml.parsers import expat
 
-import junitparser
-from junitparser import xunit2
-
-from telltale import bundle
+from telltale import bundle, junitxml
 from telltale.errors import BundleError
-from telltale.history import circumstances, properties
-from telltale.model import TestOutcome, TestResult
+from telltale.history import dialects
+from telltale.history.executions import Executions
+from telltale.model import TestResult
 from telltale.records import TestNumber
 
 JUNIT = "artifacts/junit.xml"
 
-MAX_BYTES = 256 * 1024 * 1024
-MAX_CASES = 1_000_000
-MAX_DEPTH = 100
-"""Suites in suites in ...: deeper nesting is nobody's test report."""
+LARGE = 64 * 1024
+"""Bytes of a JUnit file from which on it is streamed: some hundred tests."""
 MAX_NAME = 4_000
-MAX_MESSAGE = 1_000
-MAX_TEXT = 64 * 1024
-
-_CHUNK = 256 * 1024
-_ROOTS = frozenset({"testsuites", "testsuite"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What a test report holds."""
 
-    results: tuple[TestResult, ...]
+    results: Sequence[TestResult]
     """Executions in their order: a test that was rerun in the run has several."""
     numbers: tuple[TestNumber, ...] = ()
     """What tests recorded themselves, in the order of the report."""
@@ -60,7 +49,7 @@ def read_results(folder: Path) -> tuple[TestResult, ...]:
     report = read_report(folder)
     if report.problem:
         raise BundleError(report.problem)
-    return report.results
+    return tuple(report.results)
 
 
 def read_report(folder: Path) -> Report:
@@ -71,7 +60,7 @@ def read_report(folder: Path) -> Report:
             results = bundle.read_tests(folder)
         except BundleError as error:
             return Report(results=(), problem=str(error))
-        numbers = properties.numbers_beside(path, (result.nodeid for result in results))
+        numbers = numbers_beside(path, (result.nodeid for result in results))
         return Report(results=results, numbers=numbers)
     return read_junit(path) if path.exists() else Report(results=())
 
@@ -82,189 +71,93 @@ def read_junit(path: Path) -> Report:
 
     A duration that is negative, not finite or no number counts as 0.
     """
-    reader = _Reader()
-    problem = _feed(path, reader)
-    results = tuple(_one_each(reader.results))
-    return Report(results=results, numbers=tuple(reader.numbers), problem=problem)
-
-
-def _feed(path: Path, reader: _Reader) -> str:
-    try:
-        if path.is_symlink() or not path.is_file():
-            return f"{path}: not a regular file"
-        if path.stat().st_size > MAX_BYTES:
-            return f"{path}: larger than {MAX_BYTES} bytes, so it is not read"
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                reader.parser.Parse(chunk, False)
-            reader.parser.Parse(b"", True)
-    except OSError as error:
-        return f"{path}: cannot be read: {error.strerror}"
-    except expat.ExpatError as error:
-        what = expat.ErrorString(error.code)
-        return f"{path}: line {error.lineno}: not the XML of a whole test report: {what}"
-    except (_NotJUnitError, ValueError, LookupError) as error:
-        # Python's own errors are about encodings that it does not know.
-        return f"{path}: line {reader.parser.CurrentLineNumber}: {error}"
-    return ""
-
-
-class _NotJUnitError(Exception):
-    """Well-formed so far, but nothing that a test runner writes."""
-
-
-class _Reader:
-    """
-    Takes a document apart into its test cases, so that only one is a tree at a time.
-
-    Where a case lies does not matter: runners put it into a suite, into a
-    suite of suites, or directly below the root.
-    """
-
-    def __init__(self) -> None:
-        self.results: list[TestResult] = []
-        self.numbers: list[TestNumber] = []
-        self._depth = 0
-        self._case_depth = 0
-        self._builder: TreeBuilder | None = None
-        self.parser = expat.ParserCreate()
-        self.parser.buffer_text = True
-        self.parser.EntityDeclHandler = self._entity
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._data
-
-    def _entity(self, *_: Any) -> None:
-        # The "billion laughs" need one, and no test runner does.
-        raise _NotJUnitError("an entity is declared, which no test report needs: refused")
-
-    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
-        tag = name.rpartition(":")[2]
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise _NotJUnitError(f"nested deeper than {MAX_DEPTH} elements")
-        if self._depth == 1 and tag not in _ROOTS:
-            raise _NotJUnitError(f"not JUnit XML: its root is <{tag[:60]}>, not <testsuites>")
-        if self._builder is None and tag == "testcase":
-            self._builder = TreeBuilder()
-            self._case_depth = self._depth
-        if self._builder is not None:
-            self._builder.start(tag, dict(attributes))
-
-    def _data(self, text: str) -> None:
-        if self._builder is not None:
-            self._builder.data(text)
-
-    def _end(self, name: str) -> None:
-        if self._builder is not None:
-            self._builder.end(name.rpartition(":")[2])
-            if self._depth == self._case_depth:
-                self._take(xunit2.TestCase.fromelem(self._builder.close()))  # type: ignore[no-untyped-call]
-                self._builder = None
-        self._depth -= 1
-
-    def _take(self, case: xunit2.TestCase) -> None:
-        executions = tuple(_executions(case))
-        self.results += executions
-        self.numbers += _numbers(case, executions[0].nodeid)
-        if len(self.results) > MAX_CASES:
-            raise _NotJUnitError(f"more than {MAX_CASES} tests: the rest is not read")
-
-
-def _executions(case: xunit2.TestCase) -> Iterator[TestResult]:
-    nodeid = _nodeid(case)
-    # What the run saw of the test before its last word: Surefire's elements.
-    for earlier in case.interim_result:
-        error = isinstance(earlier, xunit2.FlakyError | xunit2.RerunError)
-        outcome = TestOutcome.ERROR if error else TestOutcome.FAILED
-        yield _result(nodeid, outcome, [earlier], duration_s=0.0)
-    yield _result(nodeid, _outcome(case), case.result, duration_s=_duration(case))
-
-
-def _numbers(case: xunit2.TestCase, nodeid: str) -> Iterator[TestNumber]:
-    for each in case.iterchildren(junitparser.Properties):  # type: ignore[no-untyped-call]
-        for one in each:
-            value = properties.number(one.value or "")
-            if value is not None:
-                name = (one.name or "")[: circumstances.MAX_NUMBER_NAME]
-                yield TestNumber(nodeid=nodeid, name=name, value=value)
-
-
-def _outcome(case: xunit2.TestCase) -> TestOutcome:
-    # A test that failed and whose tear-down failed too has failed.
-    if case.is_failure:
-        return TestOutcome.FAILED
-    if case.is_error:
-        return TestOutcome.ERROR
-    if not case.name and not case.classname:
-        # pytest leaves this when it was interrupted: a test had started and has no report.
-        return TestOutcome.INTERRUPTED
-    element = case._elem  # noqa: SLF001  # junitparser has no word for these
-    skipped = element.find("disabled") is not None or element.get("status") == "notrun"
-    if case.is_skipped or skipped or element.get("result") in {"skipped", "suppressed"}:
-        return TestOutcome.SKIPPED
-    return TestOutcome.PASSED
-
-
-def _result(
-    nodeid: str,
-    outcome: TestOutcome,
-    entries: Iterable[junitparser.junitparser.Result],
-    *,
-    duration_s: float,
-) -> TestResult:
-    bad = [entry for entry in entries if not isinstance(entry, junitparser.Skipped)]
-    said = [entry.message or entry.type or "" for entry in bad]
-    texts = [_text(entry) or message for entry, message in zip(bad, said, strict=True)]
-    text = "\n\n".join(texts) if outcome.bad else ""
-    skips = [entry.message or "" for entry in entries if isinstance(entry, junitparser.Skipped)]
-    first = next(filter(None, [*said, text, *skips[-1:]]), "")
-    return TestResult(
-        nodeid=nodeid,
-        outcome=outcome,
-        duration_s=duration_s,
-        message=next((line.strip() for line in first.splitlines() if line.strip()), "")[
-            :MAX_MESSAGE
-        ],
-        text=bundle.clip(text, MAX_TEXT),
+    if path.is_symlink() or not path.is_file():
+        return Report(results=(), problem=f"{path}: not a regular file")
+    document = (junitxml.read if path.stat().st_size >= LARGE else dialects.read)(path)
+    nodeids = _nodeids(document)
+    return Report(
+        results=Executions(
+            nodeids=nodeids,
+            outcomes=document.outcomes,
+            durations_s=document.durations_s,
+            said=document.said,
+        ),
+        numbers=tuple(
+            TestNumber(nodeid=nodeids[index], name=name, value=value)
+            for index, name, value in document.numbers
+        ),
+        problem=f"{path}: {document.problem}" if document.problem else "",
     )
 
 
-def _text(entry: junitparser.junitparser.Result) -> str:
-    # Surefire puts the text of an earlier execution into an element of its own.
-    inner = getattr(entry, "stack_trace", None)
-    return (inner or entry.text or "").strip("\n")
+def numbers_beside(path: Path, nodeids: Iterable[str]) -> tuple[TestNumber, ...]:
+    """
+    Return the numbers in a JUnit file of tests whose nodeids are known; never raises for its content.
+
+    Of a damaged file those before the damage; at most one more than a record keeps.
+    """
+    if path.is_symlink() or not path.is_file():
+        return ()
+    document = junitxml.read(path)
+    found = [
+        ((document.classnames[index], document.names[index]), name, value)
+        for index, name, value in document.numbers
+    ]
+    wanted = {names for names, _, _ in found}
+    known = {names: nodeid for nodeid in nodeids if (names := mangled(nodeid)) in wanted}
+    return tuple(
+        TestNumber(nodeid=nodeid, name=name, value=value)
+        for names, name, value in found
+        if (nodeid := known.get(names)) is not None
+    )
 
 
-def _one_each(results: Iterable[TestResult]) -> Iterator[TestResult]:
-    """Fold the second `<testcase>` that pytest writes when a failed test's tear-down fails too."""
-    previous: TestResult | None = None
-    for result in results:
-        if (
-            previous is not None
-            and previous.nodeid == result.nodeid
-            and previous.outcome is TestOutcome.FAILED
-            and result.outcome is TestOutcome.ERROR
-            and result.message.startswith("failed on teardown")
-        ):
-            previous = replace(
-                previous,
-                duration_s=previous.duration_s + result.duration_s,
-                text=bundle.clip(f"{previous.text}\n\n{result.text}", MAX_TEXT),
-            )
-            continue
-        if previous is not None:
-            yield previous
-        previous = result
-    if previous is not None:
-        yield previous
+def mangled(nodeid: str) -> tuple[str, str]:
+    """Return the `classname` and the `name` that pytest writes for a nodeid."""
+    address, bracket, parameters = nodeid.partition("[")
+    path, *inside = address.split("::")
+    module = path.removesuffix(".py").replace("/", ".")
+    return ".".join((module, *inside[:-1])), (inside[-1] if inside else "") + bracket + parameters
 
 
-def _nodeid(case: xunit2.TestCase) -> str:
-    name, classname = case.name or "", case.classname or ""
-    where = _from_file(classname, case._elem.get("file") or "") or classname  # noqa: SLF001
-    text = "::".join(part for part in (where, name) if part)
-    # A nodeid is one line, whatever a name holds.
+def _nodeids(document: junitxml.Document) -> list[str]:
+    """Return the nodeid of each execution, as far as the file alone tells it."""
+    before = _Before()
+    names = document.names
+    if any(document.files):
+        places = list(map(before.of, document.classnames, document.files))
+    else:
+        places = list(map(before.__getitem__, document.classnames))
+    # A nodeid is one line, whatever a name holds; looked at one by one only where it matters.
+    longest = max(map(len, names), default=0) + max(map(len, places), default=0)
+    plain = "".join([*before.values(), *names]).isprintable()
+    if plain and "" not in names and longest <= MAX_NAME:
+        return list(map(str.__add__, places, names))
+    return [
+        _one_line(place + name if name else place[:-2])
+        for place, name in zip(places, names, strict=True)
+    ]
+
+
+class _Before(dict[str, str]):
+    """What stands before a test's name, with `::`, by its classname."""
+
+    def __missing__(self, classname: str) -> str:
+        self[classname] = place = f"{classname}::" if classname else ""
+        return place
+
+    def of(self, classname: str, file: str) -> str:
+        """Return it for a test of which the file says where it lies."""
+        if not file:
+            return self[classname]
+        key = f"{file}\0{classname}"
+        if key not in self:
+            where = _from_file(classname, file) or classname
+            self[key] = f"{where}::" if where else ""
+        return self[key]
+
+
+def _one_line(text: str) -> str:
     line = "".join(repr(one)[1:-1] if one < " " or one == "\x7f" else one for one in text)
     return bundle.clip(line, MAX_NAME)
 
@@ -280,11 +173,3 @@ def _from_file(classname: str, file: str) -> str:
     if classname.startswith(f"{module}."):
         return "::".join((str(path), *classname.removeprefix(f"{module}.").split(".")))
     return ""
-
-
-def _duration(case: xunit2.TestCase) -> float:
-    try:
-        seconds = case.time
-    except ValueError:
-        return 0.0
-    return seconds if seconds is not None and math.isfinite(seconds) and 0 <= seconds < 1e9 else 0.0

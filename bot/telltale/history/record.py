@@ -7,7 +7,9 @@ its failures are called, we work out again from their texts.
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +19,7 @@ from pathlib import Path
 from telltale import bundle
 from telltale.flaky.signature import name_failure
 from telltale.history import circumstances, codec
+from telltale.history.executions import Executions, RecordedTests
 from telltale.history.ingest import read_report
 from telltale.model import (
     Command,
@@ -26,9 +29,9 @@ from telltale.model import (
     Host,
     Isolation,
     Leak,
-    TestResult,
+    TestOutcome,
 )
-from telltale.records import Load, Origin, Record, RecordedTest, Series, TestNumber
+from telltale.records import Load, Origin, Record, Series, TestNumber
 
 MAX_TEXTS = 256 * 1024
 """Characters of all failure texts of a record together."""
@@ -49,18 +52,18 @@ def make_record(folder: Path, origin: Origin) -> Record:
     evidence = bundle.read_manifest(folder)
     findings = list(evidence.findings)
     report = read_report(folder)
-    results = report.results
+    results = Executions.of(report.results)
     if report.problem:
         findings.append(f"The test report could not be read to its end: {report.problem}")
     kept = _bounded(results)
-    if len(kept) < len(results):
-        findings.append(f"Of {len(results)} tests the history keeps the first {len(kept)}.")
+    if kept < len(results):
+        findings.append(f"Of {len(results)} tests the history keeps the first {kept}.")
     if len(report.numbers) > circumstances.MAX_NUMBERS:
         findings.append(
             "Of the numbers that tests recorded the history keeps the first"
             f" {circumstances.MAX_NUMBERS}."
         )
-    failures, signatures = _failures(kept, evidence.failures)
+    failures, signatures = _failures(results, kept, evidence.failures)
     if len(failures) > codec.MAX_FAILURES:
         findings.append(
             f"Of {len(failures)} failures the history keeps the first {codec.MAX_FAILURES}."
@@ -81,17 +84,7 @@ def make_record(folder: Path, origin: Origin) -> Record:
         host=_host(evidence.host),
         command=_command(evidence.command),
         resources=evidence.resources,
-        tests=tuple(
-            RecordedTest(
-                nodeid=bundle.clip(result.nodeid, codec.MAX_NODEID),
-                outcome=result.outcome,
-                duration_s=_rounded(result.duration_s),
-                signature=signatures.get(index, ""),
-                cpu_s=None if result.cpu_s is None else _rounded(result.cpu_s),
-                rss_peak_change_bytes=_whole(result.rss_peak_change_bytes),
-            )
-            for index, result in enumerate(kept)
-        ),
+        tests=_tests(results, kept, signatures),
         failures=_with_bounded_texts(failures),
         findings=_texts(findings, codec.MAX_FINDINGS),
         profiled=_texts([each.name for each in evidence.profiles if each.disturbs], 100),
@@ -118,6 +111,22 @@ def _confirmations(evidence: Evidence) -> tuple[Confirmation, ...]:
     )
 
 
+def _tests(results: Executions, kept: int, signatures: Mapping[int, str]) -> RecordedTests:
+    cpu, memory = results.cpu_s, results.rss_peak_change_bytes
+    nodeids = results.nodeids[:kept]
+    if max(map(len, nodeids), default=0) > codec.MAX_NODEID:
+        nodeids = [bundle.clip(nodeid, codec.MAX_NODEID) for nodeid in nodeids]
+    return RecordedTests(
+        nodeids=nodeids,
+        outcomes=results.outcomes[:kept],
+        durations_s=list(map(_rounded, results.durations_s[:kept])),
+        signatures=signatures,
+        cpu_s=cpu and [None if one is None else _rounded(one) for one in cpu[:kept]],
+        rss_peak_change_bytes=memory and list(map(_whole, memory[:kept])),
+    )
+
+
+@functools.lru_cache(maxsize=8192)
 def _rounded(seconds: float) -> float:
     """
     Return seconds as exact as the history keeps them: three digits, from 1 s on milliseconds.
@@ -177,24 +186,23 @@ def _identity(folder: Path, evidence: Evidence, series: Series, origin: Origin) 
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _bounded(results: Sequence[TestResult]) -> Sequence[TestResult]:
-    room = MAX_NODEIDS
-    for index, result in enumerate(results[: codec.MAX_TESTS]):
-        room -= len(result.nodeid)
-        if room < 0:
-            return results[:index]
-    return results[: codec.MAX_TESTS]
+def _bounded(results: Executions) -> int:
+    """Return how many of the tests are kept: the first ones."""
+    if len(results) <= codec.MAX_TESTS and sum(map(len, results.nodeids)) <= MAX_NODEIDS:
+        return len(results)
+    used = itertools.accumulate(map(len, results.nodeids[: codec.MAX_TESTS]))
+    return sum(1 for _ in itertools.takewhile(MAX_NODEIDS.__ge__, used))
 
 
 def _failures(
-    results: Sequence[TestResult], claimed: Iterable[Failure]
+    results: Executions, kept: int, claimed: Iterable[Failure]
 ) -> tuple[list[Failure], dict[int, str]]:
     """Return every failure with its name, and the signatures by index of the test."""
     failures = []
     signatures = {}
-    for index, result in enumerate(results):
-        if result.outcome.bad:
-            failure = _named(result.nodeid, result.message, result.text)
+    for index, outcome in enumerate(results.outcomes[:kept]):
+        if outcome is not TestOutcome.PASSED and outcome.bad:
+            failure = _named(results.nodeids[index], *results.said.get(index, ("", "")))
             signatures[index] = failure.signature
             failures.append(failure)
     # The manifest's further failures: of the run itself, or of tests that the
