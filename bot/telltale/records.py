@@ -175,6 +175,12 @@ class Judgement:
     """now / baseline - 1."""
     threshold: float | None = None
     """How large a change had to be, as a fraction of the baseline."""
+    noise: float | None = None
+    """Standard deviation of a suspect's figure from run to run, as a fraction of the baseline."""
+    ceiling: float | None = None
+    """The absolute limit that the figure is held against, in the unit; None when it is the history."""
+    confirmation: Confirmation | None = None
+    """What measuring again showed; None when it was not."""
 
 
 @enum.unique

@@ -77,7 +77,19 @@ def test_cpu_time_and_peak_memory_decide() -> None:
         ("max_rss_bytes", False),
         ("tree_peak_rss_bytes", True),
         ("wall_s", True),
+        ("user_s", True),
+        ("system_s", True),
+        ("cpu_percent", True),
     ]
+
+
+def test_more_cpu_use_is_neither_better_nor_worse() -> None:
+    share = next(metric for metric in METRICS if metric.name == "cpu_percent")
+    found = judge(share, 180.0, (90.0, 91.0, 92.0, 90.0, 91.0))
+
+    assert found.verdict is Verdict.UNDECIDED
+    assert found.reason.endswith("; more of it is neither better nor worse")
+    assert judge(share, 91.0, (90.0, 91.0, 92.0, 90.0, 91.0)).verdict is Verdict.UNCHANGED
 
 
 figures = st.floats(0.01, 1e6)

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from telltale.compare.baseline import Baseline, choose, executed
-from telltale.compare.durations import suspects
+from telltale.compare.ceilings import ceilings
+from telltale.compare.confirmed import settle
 from telltale.compare.judge import METRICS, Metric, judge, undecided
-from telltale.model import Resources
+from telltale.compare.load import busy
+from telltale.compare.numbers import numbers
+from telltale.compare.settings import Settings
+from telltale.compare.suspects import suspects
+from telltale.model import Resources, Verdict
 from telltale.records import Comparison, JudgedFailure, Judgement, Record
 
 __all__ = ["compare"]
 
 SAME_WORK = 0.10
 """By how much the number of tests that ran may differ, as a part of the usual number."""
+MAX_FACTOR = 1.15
+"""Of a run in which every test took longer, or less long by as much, the machine was another."""
+
+_TIMES = frozenset({"cpu_s", "user_s", "system_s", "wall_s"})
+_CHANGED = frozenset({Verdict.REGRESSION, Verdict.IMPROVEMENT})
 
 
 def compare(
@@ -24,6 +35,7 @@ def compare(
     *,
     failures: tuple[JudgedFailure, ...] = (),
     ancestors: Sequence[str] | None = None,
+    settings: Settings = Settings(),  # noqa: B008 - frozen
     unknown: str = "",
 ) -> Comparison:
     """
@@ -39,25 +51,47 @@ def compare(
         head=head,
         baseline=tuple(record.id for record in baseline.records),
         reason=baseline.reason,
-        judgements=_judgements(head, baseline),
+        judgements=(
+            *settle(_judgements(head, baseline, settings), head.confirmations),
+            *ceilings(head, settings.ceilings),
+        ),
         failures=failures,
         added=added,
         removed=removed,
     )
 
 
-def _judgements(head: Record, baseline: Baseline) -> tuple[Judgement, ...]:
+def _judgements(head: Record, baseline: Baseline, settings: Settings) -> tuple[Judgement, ...]:
     reason = "" if baseline.enough else baseline.reason
     reason = reason or _other_work(head, baseline.records)
     if reason:
         return tuple(_undecided(metric, head, baseline, reason) for metric in METRICS)
-    return (
-        *(
-            judge(metric, _figure(metric, head.resources), _figures(metric, baseline))
-            for metric in METRICS
-        ),
-        *suspects(head, baseline.records),
+    of_tests = suspects(head, baseline.records)
+    whole = (
+        judge(metric, _figure(metric, head.resources), _figures(metric, baseline))
+        for metric in METRICS
     )
+    return (
+        *(_doubted(one, busy(head, baseline.usual), of_tests.factors) for one in whole),
+        *of_tests.judgements,
+        *numbers(head, baseline.records, settings),
+    )
+
+
+def _doubted(one: Judgement, sign: str, factors: Mapping[str, float]) -> Judgement:
+    """Return the judgement, undecided when the machine explains what changed as well as the code."""
+    if one.metric not in _TIMES or one.verdict not in _CHANGED:
+        return one
+    wall = factors.get("duration_s", 1.0)
+    factor = wall if one.metric == "wall_s" else factors.get("cpu_s", wall)
+    if not 1 / MAX_FACTOR <= factor <= MAX_FACTOR:
+        why = f"every test took about {factor:.2f} times as much as usual, as on another machine"
+    elif sign:
+        why = f"the machine was busy: {sign}"
+    else:
+        return one
+    reason = f"not comparable: {why} ({one.reason}); only base and head in turn can tell"
+    return replace(one, verdict=Verdict.UNDECIDED, reason=reason)
 
 
 def _undecided(metric: Metric, head: Record, baseline: Baseline, reason: str) -> Judgement:

@@ -27,6 +27,8 @@ class Metric:
     """Smaller changes are nothing, whatever their share, in the unit."""
     advisory: bool
     """Shown and never decisive."""
+    judged: bool = True
+    """Whether more is worse; of other figures a change is told, and nobody says what it means."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,29 @@ METRICS = (
         floor=0.1,
         advisory=True,
     ),
+    Metric(
+        name="user_s",
+        unit="s",
+        # A part of the CPU time, which decides.
+        value=lambda resources: resources.user_s,
+        floor=0.1,
+        advisory=True,
+    ),
+    Metric(
+        name="system_s",
+        unit="s",
+        value=lambda resources: resources.system_s,
+        floor=0.1,
+        advisory=True,
+    ),
+    Metric(
+        name="cpu_percent",
+        unit="%",
+        value=lambda resources: resources.cpu_percent,
+        floor=5.0,
+        advisory=True,
+        judged=False,
+    ),
 )
 """What is judged of every run, in the order in which it is shown."""
 
@@ -107,6 +132,8 @@ def judge(
     change = now / median - 1
     threshold = max(limits.min_change, metric.floor / median, limits.noise_factor * spread / median)
     verdict, reason = _verdict(now, earlier, change=change, threshold=threshold, limits=limits)
+    if not metric.judged and verdict is not Verdict.UNCHANGED:
+        verdict, reason = Verdict.UNDECIDED, f"{reason}; more of it is neither better nor worse"
     return Judgement(
         metric=metric.name,
         nodeid="",
