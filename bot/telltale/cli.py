@@ -13,6 +13,7 @@ from typing import Any
 from telltale import __version__, gha
 from telltale.errors import TelltaleError, UsageError
 from telltale.options import Invocation, Option, Verb
+from telltale.values import replace
 
 OUT = Option(
     name="out", help="Folder that receives the result.", default="telltale-evidence", metavar="DIR"
@@ -49,6 +50,16 @@ TOKEN = Option(
 ARTIFACT_NAME = Option(
     name="artifact-name",
     help="Name of the uploaded artifact; the default is unique by job, name, leg of the matrix and attempt.",
+)
+
+_CONFIG = (
+    "File with ceilings and the meaning of numbers; in a job with a token, of the default branch."
+)
+CONFIG = Option(name="config", help=_CONFIG, default=".github/telltale.yml", metavar="FILE")
+FAIL_ON = Option(
+    name="fail-on",
+    help="Exit with 1 on these verdicts, by commas: regression, new-failure.",
+    metavar="NAMES",
 )
 
 JSON = Option(name="json", help="Print JSON.", default="false", flag=True)
@@ -269,6 +280,9 @@ VERBS: Mapping[str, Verb] = {
                 default="false",
                 flag=True,
             ),
+            CONFIG,
+            # The action's step of this verb never fails a job: `report` is where a gate belongs.
+            replace(FAIL_ON, input=False),
             TOKEN,
         ),
     ),
@@ -302,6 +316,8 @@ VERBS: Mapping[str, Verb] = {
                 default="true",
                 flag=True,
             ),
+            CONFIG,
+            FAIL_ON,
             Option(
                 name="dry-run",
                 help="Talk to nobody; write what would be posted.",

@@ -238,3 +238,32 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(
 
     assert main(["compare", "runs", "--history", "h", "--out", "out"]) == 2
     assert "--out out" in capsys.readouterr().err
+
+
+def test_the_gate_fails_on_what_was_asked_and_says_why(
+    terminal: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = str(write_bundle(terminal / "head", [passed("a::b"), failed("a::c")], minute=30))
+    call = ["compare", head, "--history", "h", "--out", "out"]
+
+    assert main([*call, "--fail-on", "regression"]) == 0
+    assert main([*call, "--fail-on", "regression,new-failure"]) == 1
+    assert "--fail-on: unit / tests: new failure: a::c" in capsys.readouterr().out
+    assert main([*call, "--fail-on", "regressions"]) == 2
+    assert "unknown regressions: give regression or new-failure" in capsys.readouterr().err
+
+
+def test_a_ceiling_of_the_configuration_can_fail_the_gate(
+    terminal: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = str(write_bundle(terminal / "head", [passed("a::b")], minute=30))
+    (terminal / "own.yml").write_text(
+        "ceilings: [{metric: duration_s, tests: 'a::*', limit: 0.0001}]", encoding="utf-8"
+    )
+    call = ["compare", head, "--history", "h", "--out", "out", "--config", "own.yml"]
+
+    assert main(call) == 0
+    one = comparison(terminal / "out")["judgements"][-1]
+    assert (one["nodeid"], one["verdict"], one["ceiling"]) == ("a::b", "regression", 0.0001)
+    assert main([*call, "--fail-on", "regression"]) == 1
+    assert "--fail-on: unit / tests: a::b duration_s: " in capsys.readouterr().out

@@ -14,7 +14,7 @@ from telltale.records import Judgement
 MAX_TAKEN = 200
 """More than any run confirms: a bundle may hold what its author likes."""
 
-NOISES = 2.0
+NOISES = 2.5
 """Times its noise from run to run that a confirmed change of a test exceeds."""
 
 _DECIDING = frozenset({"cpu_s", "max_rss_bytes", "rss_peak_change_bytes"})
@@ -65,8 +65,8 @@ def _against(judgement: Judgement, one: Confirmation) -> str:
 
     Noise confirms one suspect in a hundred; seldom in the way that it was
     suspected, and seldom by so much: the medians of five and five figures
-    differ by 0.79 of their deviation by chance, and twice that deviation is
-    2.5 of those.
+    differ by 0.79 of their deviation by chance, and 2.5 times that deviation
+    is three of those.
     """
     if judgement.noise is None:
         return ""

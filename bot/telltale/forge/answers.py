@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -102,3 +103,10 @@ def _state(text: str) -> IssueState:
     if text not in {"open", "closed"}:
         raise ValueError(f"state {text!r}")
     return cast("IssueState", text)
+
+
+def file(data: Json) -> str:
+    """Read "Get repository content" of a file; a folder, a link or binary content is a ValueError."""
+    if data["type"] != "file" or data["encoding"] != "base64":
+        raise ValueError("no file of text")
+    return base64.b64decode(data["content"]).decode("utf-8")

@@ -130,6 +130,17 @@ class GitHubForge:
                 break
         return tuple(found[:most])
 
+    def file(self, path: str) -> str | None:
+        """Return the text of a file of the default branch, None when there is none."""
+        purpose = Purpose(what=f"read {path}", needs="contents: read")
+        request = Request(method="GET", path=f"/contents/{quote(path)}", purpose=purpose)
+        result = self._wire.ask(request)
+        if isinstance(result, Answer):
+            return _read(purpose, answers.file, result.data)
+        if result.status == 404:
+            return None
+        raise faults.error_of(result, purpose)
+
     def comments(self, number: int) -> tuple[Comment, ...]:
         """Return all comments of an issue or pull request, oldest first."""
         purpose = Purpose(what=f"read the comments of #{number}", needs="pull-requests: read")

@@ -135,6 +135,10 @@ class Forge(Protocol):
         """Return the SHAs of a commit and of what is before it, newest first, at most so many."""
         ...
 
+    def file(self, path: str) -> str | None:
+        """Return the text of a file of the default branch, None when there is none."""
+        ...
+
     def comments(self, number: int) -> tuple[Comment, ...]:
         """Return all comments of an issue or pull request, oldest first."""
         ...

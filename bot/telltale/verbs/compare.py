@@ -15,6 +15,7 @@ from telltale.options import Invocation
 from telltale.records import Comparison, Record
 from telltale.report import ReportData, summary
 from telltale.report.data import Job
+from telltale.verbs import configuration, gate
 from telltale.verbs.assess import assess
 from telltale.verbs.bundles import history_of, read_bundles, warn
 from telltale.verbs.lineage import Lineages, may_ask
@@ -23,20 +24,30 @@ FILE = "comparison.json"
 
 
 def run(invocation: Invocation) -> int:
-    """Read the bundles, compare them with the history, show it; then add them when asked to."""
+    """
+    Read the bundles, compare them with the history, show it; then add them when asked to.
+
+    Exit status 0 whatever the verdicts, 1 when one is among those of `--fail-on`.
+    """
+    failing = gate.read(invocation)
     context = gha.context(invocation.environ)
     records = read_bundles(invocation, context)
     history = history_of(invocation, context)
-    lineages = Lineages(context, may_ask(invocation, context), environ=invocation.environ)
-    comparisons = tuple(_compare(record, history, lineages) for record in records)
-    warn(history.problems, invocation)
+    forge = may_ask(invocation, context)
+    settings, problem = configuration.load(invocation.text("config"), forge)
+    lineages = Lineages(context, forge, environ=invocation.environ)
+    comparisons = tuple(
+        assess(record, history.load(record.series), lineages.of(record.origin), settings)
+        for record in records
+    )
+    warn([*history.problems, *filter(None, [problem])], invocation)
     write(invocation.path("out"), comparisons)
     markdown = summary(_data(comparisons, history, context))
     print(markdown)
     gha.add_summary(invocation.environ, markdown)
     if invocation.flag("record"):
         _record(records, history)
-    return 0
+    return gate.pass_on(gate.reasons(failing, comparisons), invocation.environ)
 
 
 def write(out: Path, comparisons: Sequence[Comparison]) -> Path:
@@ -51,10 +62,6 @@ def write(out: Path, comparisons: Sequence[Comparison]) -> Path:
             f"--out {out}: {path} cannot be written: {error.strerror}; give another folder"
         ) from error
     return path
-
-
-def _compare(record: Record, history: History, lineages: Lineages) -> Comparison:
-    return assess(record, history.load(record.series), lineages.of(record.origin))
 
 
 def _data(comparisons: Sequence[Comparison], history: History, context: Context) -> ReportData:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from telltale import gha
 from telltale.capture import shell
+from telltale.compare.settings import Settings
 from telltale.errors import HistoryError, TelltaleError, UsageError
 from telltale.forge import Forge, GitHubForge
 from telltale.history.interface import History
@@ -18,7 +19,7 @@ from telltale.options import Invocation
 from telltale.records import Comparison, Origin, Record, Series
 from telltale.report.comments import MARKER
 from telltale.report.data import Job, ReportData
-from telltale.verbs import filing, gather, report_folder
+from telltale.verbs import configuration, filing, gate, gather, report_folder
 from telltale.verbs.assess import assess
 from telltale.verbs.bundles import history_of
 from telltale.verbs.filing import Filing
@@ -39,6 +40,17 @@ class Setting:
     forge: Forge | None
     """None at a terminal and in a dry run: then nobody is talked to."""
     origin: Origin
+    settings: Settings
+    problem: str = ""
+    """Why the configuration is not heeded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """By what a run is judged beside its history."""
+
+    lineages: Lineages
+    settings: Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +66,11 @@ def run(invocation: Invocation) -> int:
     """
     Report on the bundles given, or on the evidence of the workflow run that the event names.
 
-    Exit status 0 whatever the tests did; 70 when something of the report
+    Exit status 0 whatever the tests did, 1 on a verdict among those of `--fail-on`; 70 when something of the report
     could not be done although it should have been. The report itself is
     written before anything is posted.
     """
+    failing = gate.read(invocation)
     setting = _setting(invocation)
     out = report_folder.claim(invocation.path("out"))
     with tempfile.TemporaryDirectory(prefix="telltale-") as scratch:
@@ -74,7 +87,9 @@ def run(invocation: Invocation) -> int:
             problems=(*data.problems, *filed.problems[len(planned.problems) :]),
         )
         _write(setting, out, data, filed)
-        return _publish(setting, out, data, failed=bool(unrecorded or past.problems))
+        status = _publish(setting, out, data, failed=bool(unrecorded or past.problems))
+        shut = gate.reasons(failing, [job.comparison for job in data.jobs])
+        return status or gate.pass_on(shut, invocation.environ)
 
 
 def _setting(invocation: Invocation) -> Setting:
@@ -87,8 +102,14 @@ def _setting(invocation: Invocation) -> Setting:
         forge = GitHubForge(
             token, context.repository, context.api_url, login=invocation.text("login")
         )
+    settings, problem = configuration.load(invocation.text("config"), forge)
     return Setting(
-        invocation=invocation, context=context, forge=forge, origin=resolve(context, forge)
+        invocation=invocation,
+        context=context,
+        forge=forge,
+        origin=resolve(context, forge),
+        settings=settings,
+        problem=problem,
     )
 
 
@@ -148,7 +169,10 @@ def _data(
     setting: Setting, gathered: Gathered, past: Past, planned: Filing, problems: Sequence[str]
 ) -> ReportData:
     context, origin = setting.context, setting.origin
-    lineages = Lineages(context, setting.forge, environ=setting.invocation.environ)
+    judge = Judge(
+        lineages=Lineages(context, setting.forge, environ=setting.invocation.environ),
+        settings=setting.settings,
+    )
     return ReportData(
         repository=origin.repository,
         # At a terminal each bundle says which commit it ran; they are of one checkout as a rule.
@@ -159,11 +183,12 @@ def _data(
         run_attempt=origin.run_attempt,
         run_url=origin.url,
         server_url=context.server_url if context.inside else "",
-        jobs=tuple(_job(found, past.records, lineages) for found in _latest(gathered.bundles)),
+        jobs=tuple(_job(found, past.records, judge) for found in _latest(gathered.bundles)),
         issues=planned.issues,
         scaffolds=planned.commands,
         problems=(
             *gathered.problems,
+            *filter(None, [setting.problem]),
             *past.problems,
             *past.history.problems,
             *problems,
@@ -188,9 +213,11 @@ def _latest(bundles: Sequence[Found]) -> list[Found]:
     ]
 
 
-def _job(found: Found, records: Histories, lineages: Lineages) -> Job:
+def _job(found: Found, records: Histories, judge: Judge) -> Job:
     record = found.record
-    comparison: Comparison = assess(record, records[record.series], lineages.of(record.origin))
+    comparison: Comparison = assess(
+        record, records[record.series], judge.lineages.of(record.origin), judge.settings
+    )
     return Job(
         comparison=comparison,
         artifact=found.artifact,
