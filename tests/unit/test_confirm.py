@@ -18,7 +18,7 @@ from telltale import bundle
 from telltale.errors import UsageError
 from telltale.history import open_history
 from telltale.history.record import make_record
-from telltale.model import Confirmation, Evidence, Outcome, Resources, Verdict
+from telltale.model import Confirmation, Evidence, Outcome, Resources, TestOutcome, Verdict
 from telltale.options import Invocation
 from telltale.records import Origin
 from telltale.verbs import paired
@@ -328,6 +328,43 @@ def test_a_job_that_is_cancelled_meanwhile_has_its_bundle_and_leaves_nothing(
     evidence = assert_valid_bundle(project.bundle)
     assert evidence.outcome is Outcome.PASSED
     assert left(project) == []
+
+
+def suspected_as_a_whole(project: Project) -> Project:
+    """Return the project with more work in every run, and a history that suspects no single test."""
+    package = PACKAGE.format(work_s=0.6)
+    (project.folder / "src/pkg/__init__.py").write_text(package, encoding="utf-8")
+    git(project.folder, "commit", "-qam", "much slower")
+    here = replace(project, history=project.folder.parent / "history")
+    before = open_history(str(project.history), cwd=project.folder)
+    runs = [
+        replace(
+            run,
+            resources=Resources(user_s=0.01, system_s=0.0),
+            tests=tuple(replace(each, outcome=TestOutcome.FAILED) for each in run.tests),
+        )
+        for run in before.load(before.series()[0])
+    ]
+    open_history(str(here.history), cwd=project.folder).add(runs)
+    return here
+
+
+def test_the_cpu_time_of_a_short_run_is_measured_again_as_a_whole(project: Project) -> None:
+    evidence, said = suspected_as_a_whole(project).profile()
+
+    (found,) = evidence.confirmations
+    assert (found.nodeid, found.metric, found.verdict) == ("", "cpu_s", Verdict.REGRESSION)
+    # pytest itself, beside the work.
+    assert min(found.base) > 0.05
+    assert min(found.head) > 0.6
+    assert "confirm: the whole run: cpu_s regression: " in said
+
+
+def test_a_run_that_is_too_long_for_the_budget_is_said(project: Project) -> None:
+    evidence, _ = suspected_as_a_whole(project).profile("--confirm-budget", "2")
+
+    assert evidence.confirmations == ()
+    assert any("twelve runs of" in each and "do not fit" in each for each in evidence.findings)
 
 
 def invocation(**values: str) -> Invocation:
