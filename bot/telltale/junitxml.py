@@ -23,7 +23,7 @@ from telltale.bundle import clip
 from telltale.model import TestOutcome
 
 SIZE_LIMIT = 256 * 1024 * 1024
-"""Bytes of one file; a larger one is not read."""
+"""Bytes of one file that are read."""
 CASES_LIMIT = 1_000_000
 """Executions of one file; the rest is not read."""
 DEPTH_LIMIT = 100
@@ -105,15 +105,16 @@ def feed(
     `after` is called after each piece, which is 256 KiB.
     """
     try:
-        size = path.stat().st_size
-        if size > SIZE_LIMIT:
-            return f"it is larger than {SIZE_LIMIT} bytes, so it is not read"
-        if not size:
-            return "it is empty"
         with path.open("rb") as file:
-            while block := file.read(_CHUNK):
+            left = SIZE_LIMIT
+            while block := file.read(min(_CHUNK, left)):
                 parser.Parse(block, False)
                 after()
+                left -= len(block)
+            if left == SIZE_LIMIT:
+                return "it is empty"
+            if not left and file.read(1):
+                return f"it is larger than {SIZE_LIMIT} bytes: the rest is not read"
             parser.Parse(b"", True)
     except expat.ExpatError as error:
         return f"line {error.lineno}: {expat.ErrorString(error.code)}"
@@ -292,6 +293,8 @@ class _Reader:
         for index in found.earlier:
             found.durations_s[index] = 0.0
         fold(found)
+        # Parser and reader hold each other: what a file took shall go before the next is read.
+        del self.parser
 
     def _index(self) -> int:
         """Return the index of the latest case."""

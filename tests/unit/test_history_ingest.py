@@ -251,14 +251,6 @@ def test_a_bundle_without_a_report_has_no_results(tmp_path: Path) -> None:
     assert read_results(tmp_path) == ()
 
 
-def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
-    path = tmp_path / "huge.xml"
-    with path.open("wb") as file:
-        file.truncate(junitxml.SIZE_LIMIT + 1)
-
-    assert "so it is not read" in read_junit(path).problem
-
-
 def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "folder.xml").mkdir()
     (tmp_path / "link.xml").symlink_to("/etc/passwd")
