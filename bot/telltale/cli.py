@@ -260,7 +260,7 @@ VERBS: Mapping[str, Verb] = {
         wraps=True,
     ),
     "record": Verb(
-        help="Add bundles to the history.",
+        help="Add bundles, or records that were kept, to the history.",
         half="bot",
         module="record",
         arguments="BUNDLE...",

@@ -165,8 +165,8 @@ class BranchStore:
             if now > give_up:
                 raise PushRaceError(
                     f"{self.where}: other writers were faster {tries} times in a row"
-                    f" (git: {lost}). Nothing was written and nothing is lost:"
-                    " `telltale record BUNDLE --history URI` adds the bundle later"
+                    f" (git: {lost}). Nothing was written, and adding"
+                    " again is safe"
                 )
             # As long as a try takes, times the number of writers there seem to
             # be, at random: waiting all the same time would be losing together.

@@ -135,6 +135,5 @@ def _raise(error: OSError) -> None:
 
 def _cannot_write(path: Path, error: OSError) -> HistoryError:
     return HistoryError(
-        f"{path}: the history cannot be written: {error.strerror}."
-        " Nothing is lost: `telltale record BUNDLE --history URI` adds the bundle later"
+        f"{path}: the history cannot be written: {error.strerror}. Adding again is safe"
     )

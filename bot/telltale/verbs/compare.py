@@ -15,7 +15,7 @@ from telltale.options import Invocation
 from telltale.records import Comparison, Record
 from telltale.report import ReportData, summary
 from telltale.report.data import Job
-from telltale.verbs import configuration, gate
+from telltale.verbs import configuration, gate, unrecorded
 from telltale.verbs.assess import assess
 from telltale.verbs.bundles import history_of, read_bundles, warn
 from telltale.verbs.lineage import Lineages, may_ask
@@ -46,7 +46,7 @@ def run(invocation: Invocation) -> int:
     print(markdown)
     gha.add_summary(invocation.environ, markdown)
     if invocation.flag("record"):
-        _record(records, history)
+        _record(records, history, invocation.path("out"))
     return gate.pass_on(gate.reasons(failing, comparisons), invocation.environ)
 
 
@@ -80,6 +80,6 @@ def _data(comparisons: Sequence[Comparison], history: History, context: Context)
     )
 
 
-def _record(records: Sequence[Record], history: History) -> None:
-    written = history.add(records)
+def _record(records: Sequence[Record], history: History, out: Path) -> None:
+    written = unrecorded.add_or_keep(history, records, out)
     print(f"recorded {len(written)} of {len(records)} runs in {history.where}")

@@ -19,7 +19,7 @@ from telltale.options import Invocation
 from telltale.records import Comparison, Origin, Record, Series
 from telltale.report.comments import MARKER
 from telltale.report.data import Job, ReportData
-from telltale.verbs import configuration, filing, gate, gather, report_folder
+from telltale.verbs import configuration, filing, gate, gather, report_folder, unrecorded
 from telltale.verbs.assess import assess
 from telltale.verbs.bundles import history_of
 from telltale.verbs.filing import Filing
@@ -76,9 +76,9 @@ def run(invocation: Invocation) -> int:
     with tempfile.TemporaryDirectory(prefix="telltale-") as scratch:
         gathered = _gather(setting, Path(scratch))
         past = _past(setting, gathered)
-        unrecorded = _record(setting, past, gathered)
+        not_added = _record(setting, past, gathered, out)
         planned = _plan(setting, gathered, past, out)
-        data = _data(setting, gathered, past, planned, unrecorded)
+        data = _data(setting, gathered, past, planned, not_added)
         _write(setting, out, data, planned)
         filed = filing.file(setting.forge, planned)
         data = replace(
@@ -87,7 +87,7 @@ def run(invocation: Invocation) -> int:
             problems=(*data.problems, *filed.problems[len(planned.problems) :]),
         )
         _write(setting, out, data, filed)
-        status = _publish(setting, out, data, failed=bool(unrecorded or past.problems))
+        status = _publish(setting, out, data, failed=bool(not_added or past.problems))
         shut = gate.reasons(failing, [job.comparison for job in data.jobs])
         return status or gate.pass_on(shut, invocation.environ)
 
@@ -139,12 +139,15 @@ def _past(setting: Setting, gathered: Gathered) -> Past:
     return Past(history=history, records=records)
 
 
-def _record(setting: Setting, past: Past, gathered: Gathered) -> list[str]:
+def _record(setting: Setting, past: Past, gathered: Gathered, out: Path) -> list[str]:
     """Add the run to the history at once: it counts whatever becomes of the report."""
-    if past.problems or setting.forge is None:
+    if setting.forge is None:
         return []
+    records = [found.record for found in gathered.bundles]
+    if past.problems:
+        return [f"this run was not added to the history: {unrecorded.keep(records, out)}"]
     try:
-        past.history.add([found.record for found in gathered.bundles])
+        unrecorded.add_or_keep(past.history, records, out)
     except HistoryError as error:
         return [f"this run could not be added to the history: {error}"]
     return []

@@ -14,6 +14,7 @@ from telltale.report.comments import comment, summary
 from telltale.report.data import ReportData
 from telltale.report.exports import SCHEMA, to_json
 from telltale.report.pages import page
+from telltale.verbs import unrecorded
 from telltale.verbs.filing import Filing
 
 COMMENT = "comment.md"
@@ -35,7 +36,7 @@ def claim(out: Path) -> Path:
     ours = _is_ours(out / DATA)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name in (COMMENT, SUMMARY, PAGE, ISSUES, SCAFFOLDS, DATA):
+        for name in (COMMENT, SUMMARY, PAGE, ISSUES, SCAFFOLDS, unrecorded.FOLDER, DATA):
             path = out / name
             if not (path.exists() or path.is_symlink()):
                 continue
