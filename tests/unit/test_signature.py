@@ -517,3 +517,20 @@ def test_what_a_kind_is_told_by_is_found_by_its_words(kind: str, data: st.DataOb
     text = data.draw(st.from_regex(pattern).filter(str.isascii))
 
     assert naming._any_in(naming._WORDS[kind], text.lower())
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["a", "Z", "_", "9", "12", "345", ":", "/", "\\", ".", "'", "(", ")", " "])
+        | st.sampled_from(["C:", "tmp", "0x", "Errno", "http://", "gw1", "worker", "s", "kB", "-"])
+        | st.characters(codec="utf-8", exclude_categories=["Cs"]),
+        max_size=40,
+    ).map("".join)
+)
+def test_what_is_spared_within_words_is_nothing_volatile(text: str) -> None:
+    everywhere = re.compile(naming._VOLATILE.pattern.removeprefix(naming._WITHIN_WORD))
+
+    assert [(one.span(), one.lastgroup) for one in naming._VOLATILE.finditer(text)] == [
+        (one.span(), one.lastgroup) for one in everywhere.finditer(text)
+    ]

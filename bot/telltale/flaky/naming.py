@@ -98,7 +98,7 @@ def _lines(text: str) -> list[str]:
         _PREFIX.sub("", line, count=1) if line[:1] in "[#" or line[:1].isdecimal() else line
         for line in map(str.rstrip, text.splitlines())
     ]
-    if any("Exception Group Traceback" in line for line in lines):
+    if "Exception Group Traceback" in text:
         lines = [_ungroup(line) for line in lines]
     return lines
 
@@ -180,13 +180,14 @@ def _diagnose(test: str, lines: list[str]) -> tuple[str, str, str, Frame | None]
 
 def _dumped(lines: list[str]) -> tuple[str, str] | None:
     """Return kind and what, when the stacks were dumped because the process crashed or hung."""
-    for line in lines:
-        fatal = _FATAL.match(line) if line.startswith("Fatal") else None
+    whole = "\n".join(lines)
+    for line in lines if "Fatal Python error" in whole else ():
+        fatal = _FATAL.match(line)
         if fatal:
             what = fatal["what"].strip()
             signal = _CRASH_WORDS.get(what.lower().replace("-", " "))
             return "crash_signal", signal or rename(what)
-    if any("Timeout" in line and _TIMEOUT.match(line) for line in lines):
+    if "Timeout" in whole and any(_TIMEOUT.match(line) for line in lines):
         return "test_timeout", "Timeout"
     if lines[:1] == [AT_ITS_LIMIT] and any(_THREAD.match(line) for line in lines):
         return "hang_or_device_timeout", "interrupted"
@@ -204,7 +205,9 @@ def _stopped(thrown: Thrown) -> tuple[str, str] | None:
 
 
 def _collecting(test: str, lines: list[str]) -> bool:
-    return (bool(test) and test.endswith(".py")) or any(
+    if test.endswith(".py"):
+        return True
+    return _any_in(("ERROR collecting", "ImportError while"), "\n".join(lines)) and any(
         "ERROR collecting " in line
         or line.startswith(("ImportError while importing test", "ImportError while loading conf"))
         for line in lines
@@ -492,8 +495,10 @@ _KEPT = re.compile(
     r"|error code|code|rc|CUDA error|Server Error|Client Error)[ :=]{0,2}-?\d+\b)"
     r"|\b[45]\d\d (?:Client|Server) Error\b"
 )
+_WITHIN_WORD = r"(?!(?<=[A-Za-z])[A-Za-z](?!:))"
+"""Between two letters nothing volatile begins (but for `C:`): said once, not by each of them."""
 _VOLATILE = re.compile(
-    r"(?P<keep>" + _KEPT.pattern + r")"
+    _WITHIN_WORD + r"(?:(?P<keep>" + _KEPT.pattern + r")"
     r"|(?P<url>\b[a-z][a-z0-9+.-]{1,10}://[^\s'\"<>)\]]+)"
     r"|(?P<uuid>\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b)"
     r"|(?P<uuidcut>\b[0-9a-f]{8}-[0-9a-f]{1,4}\.\.\.[0-9a-f-]*[0-9a-f]{4,}\b)"
@@ -512,7 +517,7 @@ _VOLATILE = re.compile(
     r"|\bgw\d+\b)"
     r"|(?P<hex>\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,}\b)"
     r"|(?P<temp>\btmp[a-z0-9_]{6,10}\b)"
-    r"|(?P<num>(?<![\w.])-?\d+(?:[_,]\d{3})*(?:\.\d+)?(?:[eE][+-]?\d+)?(?![A-Za-z_])|\d{3,})"
+    r"|(?P<num>(?<![\w.])-?\d+(?:[_,]\d{3})*(?:\.\d+)?(?:[eE][+-]?\d+)?(?![A-Za-z_])|\d{3,}))"
 )
 _LABEL = {
     "uuidcut": "uuid",
