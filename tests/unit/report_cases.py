@@ -12,6 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from telltale.compare.ceilings import ceilings
+from telltale.compare.confirmed import settle
+from telltale.compare.confirming import confirm
+from telltale.compare.settings import Ceiling
 from telltale.model import (
     BundleKind,
     Command,
@@ -421,6 +425,28 @@ def regression() -> ReportData:
     return report(job(compared(record(), judgements=(SLOWER, SMALLER))))
 
 
+def measured_again() -> ReportData:
+    """Suspects that were measured again, one of them really slower; and ceilings."""
+    name = "tests/test_list.py::test_order"
+    suspect = figure("cpu_s", Verdict.UNDECIDED, nodeid=name, baseline=0.2, now=0.4, advisory=True)
+    judgements = [
+        suspect,
+        replace(suspect, nodeid="tests/test_list.py::test_unlucky"),
+        replace(suspect, nodeid="tests/test_list.py::test_not_reached"),
+    ]
+    confirmations = (
+        confirm("cpu_s", name, "s", (0.2, 0.21, 0.2, 0.19, 0.2), (0.4, 0.41, 0.4, 0.39, 0.4)),
+        confirm("cpu_s", "tests/test_list.py::test_unlucky", "s", (0.2,) * 5, (0.2,) * 5),
+    )
+    head = record()
+    limits = (
+        Ceiling(metric="wall_s", limit=905, origin=".github/telltale.yml"),
+        Ceiling(metric="cpu_s", limit=10, origin=".github/telltale.yml"),
+    )
+    settled = (*STEADY, *settle(judgements, confirmations), *ceilings(head, limits))
+    return report(job(compared(head, judgements=settled)))
+
+
 def first_run() -> ReportData:
     """No history at all, and a failure."""
     undecided = judged(
@@ -726,6 +752,7 @@ CASES: dict[str, Callable[[], ReportData]] = {
         one_new_failure,
         known_flake,
         regression,
+        measured_again,
         first_run,
         first_run_passes,
         timed_out,

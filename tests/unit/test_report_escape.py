@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
@@ -110,6 +110,8 @@ def assert_tame(page: gfm.Page, plain: gfm.Page) -> None:
     assert page.attributes <= plain.attributes
 
 
+@example("123456712.5")
+@example("12.51234567")
 @given(hostile_text)
 @settings(max_examples=80, deadline=None)
 def test_comment_stays_tame(text: str) -> None:

@@ -25,9 +25,9 @@ def make_view(data: ReportData) -> View:
         for job in data.jobs
         for judgement in job.comparison.judgements
     ]
-    decisive = [row for row in rows if not row.judgement.advisory]
+    decisive = [row for row in rows if _decides(row.judgement)]
     suspects = sorted(
-        (row for row in rows if row.judgement.advisory and _looks_worse(row.judgement)),
+        (row for row in rows if row.judgement.advisory and _not_confirmed(row.judgement)),
         key=_by_loss,
     )
     states = _states(data.jobs)
@@ -46,6 +46,8 @@ def make_view(data: ReportData) -> View:
         suspects=tuple(suspects),
         leads=_leads(decisive, suspects),
         reruns=_reruns(data),
+        again=tuple(row for row in rows if row.judgement.confirmation and row not in decisive),
+        ceilings=tuple(row for row in rows if row.judgement.ceiling is not None),
         improvements=tuple(row for row in decisive if row.judgement.verdict is Verdict.IMPROVEMENT),
         undecided=_undecided(rows),
         slowest=_slowest(data.jobs),
@@ -232,9 +234,19 @@ def _changed(found: Sequence[tuple[str, Sequence[str]]]) -> tuple[Changed, ...]:
     return tuple(Changed(nodeid=nodeid, jobs=tuple(of)) for nodeid, of in sorted(jobs.items()))
 
 
-def _looks_worse(judgement: Judgement) -> bool:
-    if judgement.nodeid and judgement.verdict is Verdict.UNDECIDED:
-        return (judgement.change or 0.0) > 0
+def _decides(judgement: Judgement) -> bool:
+    """Return whether the verdict line counts it: whole runs, and what else is above or below."""
+    changed = judgement.verdict in {Verdict.REGRESSION, Verdict.IMPROVEMENT}
+    of_the_run = not judgement.nodeid and judgement.ceiling is None
+    return not judgement.advisory and (of_the_run or changed)
+
+
+def _not_confirmed(judgement: Judgement) -> bool:
+    """Return whether it was suspected, for the worse or the better, and not measured again."""
+    if judgement.confirmation is not None:
+        return False
+    if judgement.nodeid:
+        return judgement.verdict is not Verdict.UNCHANGED
     return judgement.verdict is Verdict.REGRESSION
 
 
@@ -250,6 +262,7 @@ def _leads(decisive: Sequence[Row], suspects: Sequence[Row]) -> tuple[Row, ...]:
     worse = {row.job for row in decisive if row.judgement.verdict is Verdict.REGRESSION}
     leads: dict[str, Row] = {}
     for row in suspects:
-        if row.judgement.nodeid and row.job in worse:
+        grew = (row.judgement.change or 0.0) > 0
+        if row.judgement.nodeid and grew and row.job in worse:
             leads.setdefault(row.job, row)
     return tuple(leads.values())

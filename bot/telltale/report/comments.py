@@ -53,6 +53,8 @@ class Limits:
     known: int = 30
     undecided: int = 20
     suspects: int = 20
+    again: int = 20
+    ceilings: int = 20
     improvements: int = 20
     slowest: int = 10
     resources: int = 50
@@ -74,6 +76,8 @@ FOR_SUMMARY = Limits(
     known=500,
     undecided=200,
     suspects=200,
+    again=200,
+    ceilings=200,
     improvements=200,
     slowest=25,
     resources=300,
@@ -96,8 +100,10 @@ PARTS = (
     "flakes",
     "known",
     "undecided",
+    "measured",
     "suspects",
     "improvements",
+    "ceilings",
     "slowest",
     "resources",
     "findings",
@@ -111,10 +117,14 @@ SHRINK: tuple[tuple[str, int, str], ...] = (
     ("slowest", 0, "slowest tests"),
     ("changed", 0, "added and removed tests"),
     ("improvements", 0, "improvements"),
+    ("ceilings", 5, "ceilings"),
+    ("again", 5, "figures measured again"),
     ("suspects", 5, "suspects"),
     ("findings", 5, "findings"),
     ("undecided", 5, "undecided figures"),
     ("further", 20, "failures beyond the first ones"),
+    ("ceilings", 0, "ceilings"),
+    ("again", 0, "figures measured again"),
     ("suspects", 0, "suspects"),
     ("resources", 10, "resources"),
     ("evidence", 10, "evidence links"),
@@ -236,6 +246,8 @@ def _rows(view: View) -> dict[str, int]:
         "known": len(view.failures(FailureVerdict.KNOWN)),
         "undecided": len(view.undecided),
         "suspects": len(view.suspects),
+        "again": len(view.again),
+        "ceilings": len(view.ceilings),
         "improvements": len(view.improvements),
         "slowest": len(view.slowest),
         "resources": len(view.jobs),

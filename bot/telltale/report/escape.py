@@ -39,7 +39,7 @@ _ANSI = re.compile(
 _OUR_MARKER = re.compile(r"<!--(?=\s*telltale)", re.IGNORECASE)
 
 _PLAIN = re.compile(
-    r"(?![0-9a-f]{7,}[,;:.)…]*$)"  # GitHub links what could be a commit
+    r"(?!\S*\b[0-9a-f]{7,}\b)"  # GitHub links what could be a commit
     r"(?!(?i:www|https?|mailto|xmpp)\b)"
     r"\(?"
     r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[A-Za-z]+(?:['-][A-Za-z]+)*|[+-]?[0-9][0-9,]*(?:\.[0-9]+)?%?)"

@@ -106,7 +106,11 @@ class View:
     """Every judged figure."""
     decisive: tuple[Row, ...]
     suspects: tuple[Row, ...]
-    """Advisory figures that look worse, the most lost first."""
+    """Advisory figures that changed and were not measured again, the most lost first."""
+    again: tuple[Row, ...]
+    """Figures that were measured again and decide nothing: mostly not confirmed."""
+    ceilings: tuple[Row, ...]
+    """Figures held against an absolute limit."""
     leads: tuple[Row, ...]
     """For each job with a regression, the test that grew most: where to look first."""
     reruns: tuple[tuple[str, str], ...]

@@ -44,6 +44,7 @@ METRICS: Mapping[str, str] = {
     "inputs": "file system inputs",
     "outputs": "file system outputs",
     "duration_s": "duration",
+    "rss_peak_change_bytes": "growth of peak memory",
 }
 
 _SIGNALS: Mapping[int, str] = {
@@ -85,8 +86,8 @@ class VerdictLine:
 
 
 def metric(name: str) -> str:
-    """Return a metric in words; the bare name when it has none."""
-    return METRICS.get(name, name)
+    """Return a metric in words; the bare name when it has none, as a test's number."""
+    return METRICS.get(name, name.removeprefix("number:"))
 
 
 def metrics(judgements: Sequence[Judgement]) -> str:
