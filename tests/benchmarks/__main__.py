@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import statistics
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -69,7 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     size.add_argument("--smoke", action="store_const", const=SMOKE, dest="plan", help="seconds")
     parser.add_argument("--write", action="store_true", help=f"write the tables into {PAGE.name}")
     parser.add_argument("--ingestion", action="store_true", help="of reading JUnit, alone")
+    parser.add_argument(
+        "--false-alarms",
+        action="store_true",
+        help="of comparison: simulated, then real; half an hour",
+    )
     args = parser.parse_args(argv)
+    if args.false_alarms:
+        measure_false_alarms(args.plan)
+        return 0
     begin = BEGIN
     with tempfile.TemporaryDirectory(prefix="telltale-bench-") as folder:
         if args.ingestion:
@@ -89,6 +98,22 @@ def write(begin: str, text: str) -> None:
     before, begin, rest = page.partition(begin)
     after = rest.partition(END)[2]
     PAGE.write_text(f"{before}{begin}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def measure_false_alarms(plan: Plan) -> None:
+    """Print how often comparison cries wolf, and what it misses; docs/comparison.md quotes it."""
+    suites_, runs, rounds = {QUICK.command: (4, 2_000, 1), SMOKE.command: (1, 20, 0)}.get(
+        plan.command, (40, 20_000, 4)
+    )
+    for module, *numbers in (("false_alarms", suites_, runs), ("real_runs", rounds)):
+        if numbers[0]:
+            # Processes of their own: they import the program, which this one does not.
+            subprocess.run(
+                [sys.executable, "-m", f"tests.benchmarks.{module}", *map(str, numbers)],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT / "bot")},
+                check=True,
+            )
 
 
 def measure_ingestion(plan: Plan, folder: Path) -> str:

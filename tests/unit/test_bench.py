@@ -88,3 +88,24 @@ def test_ratios_are_those_of_the_pairs() -> None:
 def test_pairs_that_scatter_are_told() -> None:
     assert Pairs(bare=(1.0,) * 4, other=(1.0, 1.1, 1.6, 2.0), ended=True).scatters
     assert not Pairs(bare=(1.0,) * 4, other=(1.1, 1.12, 1.1, 1.11), ended=True).scatters
+
+
+def test_the_smallest_simulation_of_false_alarms_makes_both_tables() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", "--smoke", "--false-alarms"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows] == [
+        "| runs of 100 s CPU",
+        *["| one quiet machine"] * 3,
+        *["| five runners"] * 3,
+        *["| one busy machine"] * 3,
+        "| 2,000 tests",
+        *["| calm"] * 3,
+        *["| busy"] * 3,
+    ]
