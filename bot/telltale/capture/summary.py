@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from telltale.capture import shell
 from telltale.capture.words import many
-from telltale.model import Evidence, Failure, Outcome, TestResult, Verdict
+from telltale.model import Confirmation, Evidence, Failure, Outcome, TestResult, Verdict
 
 _SLOWEST = 10
 _FAILURES = 20
@@ -214,39 +215,41 @@ def isolation(evidence: Evidence) -> str:
 
 def confirmation(evidence: Evidence) -> str:
     """Return what measuring suspects again showed, as Markdown; empty when none was."""
-    lines = list(confirmed(evidence))
-    if not lines:
+    if not evidence.confirmations:
         return ""
-    return "\n".join(["## Suspects, measured again", "", *(f"- {each}" for each in lines)]) + "\n\n"
-
-
-def confirmed(evidence: Evidence) -> Iterator[str]:
-    """Yield what measuring suspects again showed: a sentence over all, then one a figure."""
-    found = evidence.confirmations
-    if not found:
-        return
-    verdicts: dict[str, list[Verdict]] = {
-        nodeid: [] for nodeid in dict.fromkeys(each.nodeid for each in found)
-    }
-    for each in found:
-        verdicts[each.nodeid].append(each.verdict)
-    slower = sum(Verdict.REGRESSION in each for each in verdicts.values())
-    faster = sum(
-        Verdict.IMPROVEMENT in each and Verdict.REGRESSION not in each for each in verdicts.values()
-    )
-    open_ = sum(set(each) == {Verdict.UNDECIDED} for each in verdicts.values())
-    not_ = len(verdicts) - slower - faster - open_
-    counts = (
-        (slower, "confirmed slower"),
-        (faster, "confirmed faster"),
-        (not_, "not"),
-        (open_, "undecided"),
-    )
-    said = ", ".join(f"{count} {what}" for count, what in counts if count)
-    yield f"{many(len(verdicts), 'suspect')}: {said}"
-    for each in found:
+    lines = ["## Suspects, measured again", "", f"- {confirmed(evidence)}"]
+    for each in evidence.confirmations:
         name = _code(each.nodeid) if each.nodeid else "the whole run"
-        yield f"{name}: {each.metric} {each.verdict.value}: {_text(each.reason)}"
+        lines.append(f"- {name}: {each.metric} {each.verdict.value}: {_text(each.reason)}")
+    return "\n".join(lines) + "\n\n"
+
+
+def confirmed(evidence: Evidence) -> str:
+    """Return what became of the suspects that were measured again, in one line; empty without any."""
+    suspects: dict[str, list[Confirmation]] = {}
+    for each in evidence.confirmations:
+        suspects.setdefault(each.nodeid, []).append(each)
+    counts = Counter(map(_became, suspects.values()))
+    said = ", ".join(f"{counts[what]} {what}" for what in _BECAME if counts[what])
+    return f"{many(len(suspects), 'suspect')}: {said}" if suspects else ""
+
+
+_BECAME = (
+    *("confirmed slower", "confirmed larger", "confirmed faster", "confirmed smaller"),
+    *("not", "undecided"),
+)
+
+
+def _became(found: Sequence[Confirmation]) -> str:
+    """Return which of `_BECAME` the figures of one suspect amount to."""
+    for verdict, slower, larger in (
+        (Verdict.REGRESSION, *_BECAME[:2]),
+        (Verdict.IMPROVEMENT, *_BECAME[2:4]),
+    ):
+        units = {each.unit for each in found if each.verdict is verdict}
+        if units:
+            return slower if "s" in units else larger
+    return "undecided" if all(each.verdict is Verdict.UNDECIDED for each in found) else "not"
 
 
 def _slowest(tests: Sequence[TestResult]) -> Iterator[str]:

@@ -83,7 +83,7 @@ def is_open(base: Sequence[float], head: Sequence[float]) -> bool:
 
 def _judge(unit: str, base: Sequence[float], head: Sequence[float]) -> tuple[Verdict, str]:
     if not is_open(base, head):
-        return Verdict.UNCHANGED, _words(unit, base, head)
+        return Verdict.UNCHANGED, _words(unit, base, head) + _needs(unit, base, head)
     for figures, what in ((base, "base"), (head, "head")):
         if len(figures) < ROUNDS:
             return (
@@ -93,7 +93,7 @@ def _judge(unit: str, base: Sequence[float], head: Sequence[float]) -> tuple[Ver
     before, after = statistics.median(base), statistics.median(head)
     size = abs(after - before)
     if size <= MIN_CHANGE * min(before, after) or size <= _FLOORS.get(unit, 0.0):
-        return Verdict.UNCHANGED, _words(unit, base, head)
+        return Verdict.UNCHANGED, _words(unit, base, head) + _needs(unit, base, head)
     verdict = Verdict.REGRESSION if after > before else Verdict.IMPROVEMENT
     return verdict, _words(unit, base, head)
 
@@ -103,12 +103,15 @@ def _words(unit: str, base: Sequence[float], head: Sequence[float]) -> str:
     up = after >= before
     pairs = sum((b < h) if up else (b > h) for b, h in product(base, head))
     change = f" ({100 * (after / before - 1):+.0f} %)" if before > 0 else ""
-    floor = {"s": " and 10 ms", "bytes": " and 8 MiB"}.get(unit, "")
     return (
         f"{figure(before, unit)} -> {figure(after, unit)}{change},"
-        f" {'higher' if up else 'lower'} in {pairs} of {len(base) * len(head)} pairs;"
-        f" {_needed(base, head)} of {_pairs(base, head)} and more than 10 %{floor} count"
+        f" {'higher' if up else 'lower'} in {pairs} of {len(base) * len(head)} pairs"
     )
+
+
+def _needs(unit: str, base: Sequence[float], head: Sequence[float]) -> str:
+    floor = {"s": " and 10 ms", "bytes": " and 8 MiB"}.get(unit, "")
+    return f"; {_needed(base, head)} of {_pairs(base, head)} and more than 10 %{floor} count"
 
 
 def figure(value: float, unit: str) -> str:

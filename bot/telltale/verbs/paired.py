@@ -79,5 +79,8 @@ def confirm_suspects(
         recording.findings.append(recording.clean(f"suspects could not be confirmed: {reason}"))
     recording.finish(tests=results, failures=recording.evidence.failures)
     gha.add_summary(invocation.environ, summary.confirmation(recording.evidence))
-    for line in summary.confirmed(recording.evidence):
-        say(f"confirm: {line}")
+    for each in recording.evidence.confirmations:
+        name = each.nodeid or "the whole run"
+        say(f"confirm: {name}: {each.metric} {each.verdict.value}: {each.reason}")
+    if recording.evidence.confirmations:
+        say(f"confirm: {summary.confirmed(recording.evidence)}")
