@@ -20,6 +20,7 @@ from telltale.history.branch import BranchStore
 from telltale.history.git import Git
 from telltale.history.interface import FileContent
 from telltale.history.remote import Remote
+from telltale.records import Series
 from tests.e2e.git_server import git_server
 from tests.unit.history_records import UNIT, main_run
 
@@ -411,7 +412,9 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_only_the_chosen_contents_are_fetched(remote: Path, tmp_path: Path, scratch: Path) -> None:
     git(remote, "config", "uploadpack.allowFilter", "true")
     uri = f"branch:h@file://{remote}"
-    open_history(uri, cwd=tmp_path, environ=os.environ).add([main_run(i) for i in range(6)])
+    lint = Series(kind=UNIT.kind, job="lint", name="tests")
+    records = [main_run(i, series=series) for i in range(6) for series in (UNIT, lint)]
+    open_history(uri, cwd=tmp_path, environ=os.environ).add(records)
     history = open_history(uri, cwd=tmp_path, environ=os.environ)
 
     assert len(history.load(UNIT, limit=2)) == 2
