@@ -3,10 +3,10 @@ A/A and A/B on this machine as it is: real Python tests, each measured by its CP
 
     scripts/bench --false-alarms
 
-200 tests in a process each run: sorting, hashing, parsing, regular
+120 tests in a process each run: sorting, hashing, parsing, regular
 expressions, arithmetic, compression; each sized to take some 30 to 150 ms.
 Runs of unchanged code are the history and the clean heads (A/A); in slowed
-ones ten tests do half as much again, or twice the work (A/B). A suspect is
+ones ten tests of 50 ms or more do half as much again, or twice the work (A/B). A suspect is
 measured again in turn, in processes of their own, five times each.
 """
 
@@ -18,6 +18,7 @@ import json
 import os
 import random
 import re
+import statistics
 import subprocess
 import sys
 import time
@@ -32,7 +33,7 @@ from telltale.model import Verdict
 from telltale.records import Judgement, Record
 from tests.benchmarks.false_alarms import SLOWED, make_record
 
-TESTS = 200
+TESTS = 120
 HISTORY = 10
 EFFECTS = (1.5, 2.0)
 ROOT = Path(__file__).parents[2]
@@ -128,6 +129,10 @@ def real_runs(rounds: int) -> None:
     names = [str(index) for index in range(TESTS)]
     earlier: list[Record] = [make_record(run(names, {})) for _ in range(HISTORY)]
     sums = [sum(test.cpu_s or 0.0 for test in record.tests) for record in earlier]
+    usual = zip(*([test.cpu_s or 0.0 for test in record.tests] for record in earlier), strict=True)
+    long = [
+        name for name, each in zip(names, usual, strict=True) if statistics.median(each) >= 0.05
+    ]
     load = os.getloadavg()[0]
     print(  # noqa: T201
         f"{TESTS} real tests on {os.cpu_count()} CPUs, load average {load:.1f}; CPU time of a run"
@@ -139,7 +144,7 @@ def real_runs(rounds: int) -> None:
         listed = alarms = screened = right = 0
         for at in range(rounds):
             chance = random.Random(at)  # noqa: S311
-            slowed = chance.sample(names, SLOWED) if effect > 1 else []
+            slowed = chance.sample(long, SLOWED) if effect > 1 else []
             factors = dict.fromkeys(slowed, effect)
             found = suspects(make_record(run(names, factors)), earlier).judgements
             accused = confirmed(found, factors)
