@@ -158,3 +158,12 @@ def test_ten_thousand_tests_take_about_80_kb() -> None:
         for test in tests
     )
     assert len(codec.encode(replace(record, tests=measured))) < 110_000
+
+
+def test_the_runs_of_a_series_share_the_names_of_their_tests() -> None:
+    name = "tests/test_a.py::test_shared"
+    tests = (RecordedTest(nodeid=name, outcome=TestOutcome.PASSED, duration_s=1.0),)
+    first, second = (
+        codec.decode(codec.encode(replace(main_run(number), tests=tests)), "a") for number in (1, 2)
+    )
+    assert first.tests[0].nodeid is second.tests[0].nodeid

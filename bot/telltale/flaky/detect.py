@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from telltale.model import Failure, FailureKind, Outcome, TestOutcome
 from telltale.records import FailureVerdict, Flake, JudgedFailure, Occurrence, Record, Series
@@ -54,7 +54,7 @@ def find_flakes(records: Sequence[Record]) -> tuple[Flake, ...]:
     A record of a fork proves nothing, for its author may have written it by
     hand; its failures are listed once another record has proven the flake.
     """
-    executions = list(_executions(records))
+    executions = list(_executions(records, _failing(records)))
     beside: dict[_FlakeName, list[_Execution]] = defaultdict(list)
     steady: set[tuple[_Place, str]] = set()
     for place, here in _by_place(executions).items():
@@ -86,7 +86,12 @@ class _Evidence:
         mine = [record for record in others if record.series == head.series]
         self.head = head
         self.flakes = find_flakes([*mine, head])
-        self.places = _by_place(_executions([*mine, head]))
+        asked = {failure.nodeid for failure in head.failures}
+        executions = list(_executions([*mine, head], asked))
+        self.places = _by_place(executions)
+        self.runs: dict[tuple[str, str], list[_Execution]] = defaultdict(list)
+        for one in executions:
+            self.runs[one.record.id, one.nodeid].append(one)
         local = head.origin.local
         # Newest first. What runs at a terminal is compared with what ran there before.
         self.baseline = sorted(
@@ -109,7 +114,7 @@ class _Evidence:
         ran = [
             (record, here)
             for record in self.baseline
-            if (here := [one for one in _executions([record]) if one.nodeid == failure.nodeid])
+            if (here := self.runs.get((record.id, failure.nodeid)))
         ]
         streak = list(itertools.takewhile(lambda run: _fails(run[1], failure.signature), ran))
         if flake and (self._passed_here(failure) or len(streak) < BROKEN_STREAK):
@@ -193,10 +198,17 @@ class _Evidence:
         return f"; the same test failed in {others} of them with another cause" if others else ""
 
 
-def _executions(records: Iterable[Record]) -> Iterator[_Execution]:
+def _failing(records: Iterable[Record]) -> set[str]:
+    """Return what failed in any of them: nothing else can be flaky, and most tests never fail."""
+    failing = {test.nodeid for record in records for test in record.tests if test.outcome.bad}
+    return failing | {""}
+
+
+def _executions(records: Iterable[Record], nodeids: Collection[str]) -> Iterator[_Execution]:
+    """Yield the executions of these tests alone; the empty nodeid is the whole command."""
     for record in records:
         for test in record.tests:
-            if test.outcome is TestOutcome.PASSED or test.outcome.bad:
+            if test.nodeid in nodeids and (test.outcome is TestOutcome.PASSED or test.outcome.bad):
                 yield _Execution(
                     record=record,
                     nodeid=test.nodeid,
@@ -206,7 +218,7 @@ def _executions(records: Iterable[Record]) -> Iterator[_Execution]:
         # The command as a whole is an execution too: not every command names its tests.
         whole = [failure.signature for failure in record.failures if not failure.nodeid]
         passed = record.outcome is Outcome.PASSED and not record.disagreements
-        if whole or passed:
+        if "" in nodeids and (whole or passed):
             yield _Execution(
                 record=record, nodeid="", passed=not whole, signature=whole[0] if whole else ""
             )

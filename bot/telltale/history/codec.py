@@ -12,6 +12,7 @@ import functools
 import gzip
 import io
 import json
+import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
@@ -330,7 +331,8 @@ def _tests(data: Mapping[str, Any]) -> tuple[RecordedTest, ...]:
     memory = _column(data, "rss_peak_change_bytes", len(nodeids))
     return tuple(
         RecordedTest(
-            nodeid=take.checked_text(nodeid, "tests.nodeid", limit=MAX_NODEID),
+            # The runs of a series name the same tests: one string for all of them.
+            nodeid=sys.intern(take.checked_text(nodeid, "tests.nodeid", limit=MAX_NODEID)),
             outcome=_outcome(letter),
             duration_s=_duration(duration),
             signature=(
