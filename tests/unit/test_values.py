@@ -215,6 +215,17 @@ def test_what_is_not_known_here_is_refused() -> None:
         make(Shared)
 
 
+def test_a_run_needs_no_import_of_dataclasses(tmp_path: Path) -> None:
+    """What one module of the runner half imports is paid for by every run."""
+    run = [sys.executable, "-IS", "-X", "importtime", str(BOT / "run.py"), "profile-tests"]
+    done = subprocess.run(
+        [*run, "--out", str(tmp_path), "--", "true"], capture_output=True, text=True, check=True
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "telltale.model" in imported
+    assert not {"dataclasses", "inspect", "telltale.records"} & imported
+
+
 def test_a_class_needs_no_import_of_dataclasses() -> None:
     program = (
         "import sys; from telltale import model; model.Evidence; model.Host(fingerprint='')"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from telltale import gha
 from telltale.capture import summary
@@ -12,6 +11,7 @@ from telltale.capture.signals import Signals
 from telltale.errors import TelltaleError, UsageError
 from telltale.model import Outcome, TestResult
 from telltale.options import Invocation
+from telltale.values import dataclass
 
 _MEASURED = frozenset({Outcome.PASSED, Outcome.FAILED})
 """Outcomes of runs that came to their end by themselves: the others have no figures, or no time."""
