@@ -150,18 +150,23 @@ def write_manifest(folder: Path, evidence: Evidence) -> None:
     if evidence.outcome is not Outcome.RUNNING:
         document["files"] = list(_listing(folder))
     text = json.dumps(document, indent=2, allow_nan=False) + "\n"
-    write_atomically(folder / MANIFEST, text)
+    # A machine that a test takes down must not leave an empty manifest; all else can be done without.
+    write_atomically(folder / MANIFEST, text, durably=True)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write the file so that a reader finds the old text or the new one, never a part."""
+def write_atomically(path: Path, text: str, *, durably: bool = False) -> None:
+    """
+    Write the file so that a reader finds the old text or the new one, never a part.
+
+    `durably`: also after the machine has lost its power. Raises `OSError`.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
-            file.flush()
-            # A machine that a test takes down must not leave an empty manifest.
-            os.fsync(file.fileno())
+            if durably:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
