@@ -29,11 +29,13 @@ from telltale.model import (
 )
 from telltale.records import (
     Comparison,
+    Drift,
     FailureVerdict,
     Flake,
     IssueRef,
     JudgedFailure,
     Judgement,
+    Milestone,
     Occurrence,
     Origin,
     Record,
@@ -420,6 +422,68 @@ def known_flake() -> ReportData:
     return report(failed_run(FLAKY), issues=issue_for(SESSION, 12))
 
 
+def milestone(run: int, *, text: str = "") -> Milestone:
+    """Return a run of main."""
+    one = occurrence(run)
+    return Milestone(
+        record_id=text or one.record_id,
+        sha=text or one.sha,
+        started_at=text or one.started_at,
+        url=text or one.url,
+    )
+
+
+def drift(
+    metric: str = "cpu_s",
+    *,
+    nodeid: str = "",
+    unit: str = "s",
+    before: float = 34.1,
+    after: float = 38.6,
+    runs: tuple[int, int] = (61, 63),
+    text: str = "",
+) -> Drift:
+    """Return a level that changed between two runs of main."""
+    last, first = milestone(runs[0], text=text), milestone(runs[1], text=text and text + "-")
+    return Drift(
+        series=Series(kind=BundleKind.TESTS, job=text or "unit", name=text or "unit"),
+        fingerprint=text or "7c1f0a9be2d45836",
+        metric=metric,
+        nodeid=nodeid,
+        unit=unit,
+        before=before,
+        after=after,
+        n_before=48,
+        n_after=7,
+        last_before=last,
+        first_after=first,
+        likely=first,
+        now=after,
+        compare_url=text or f"{SERVER}/{REPOSITORY}/compare/{last.sha}...{first.sha}",
+    )
+
+
+CREPT = (
+    drift(),
+    drift(
+        "duration_s",
+        nodeid="tests/test_codec.py::test_case[0]",
+        before=0.412,
+        after=0.577,
+        runs=(59, 60),
+    ),
+    replace(
+        drift("max_rss_bytes", unit="bytes", before=211.0 * MIB, after=188.0 * MIB, runs=(63, 63)),
+        compare_url="",
+    ),
+)
+
+
+def drifted() -> ReportData:
+    """A push to main, the first that shows that figures changed over the runs before it."""
+    return report(job(compared(record())), pull_request=None, drifts=CREPT)
+
+
 def regression() -> ReportData:
     """CPU time grew, memory shrank."""
     return report(job(compared(record(), judgements=(SLOWER, SMALLER))))
@@ -574,7 +638,11 @@ def everything(count: int = 412) -> ReportData:
     )
     few = compared(gpu, judgements=unjudged(TOO_FEW), baseline=BASELINE[:2], reason=TOO_FEW)
     return report(
-        unit, job(few), issues=issue_for(SESSION, 12), scaffolds={UPLOAD.signature: SCAFFOLD}
+        unit,
+        job(few),
+        issues=issue_for(SESSION, 12),
+        scaffolds={UPLOAD.signature: SCAFFOLD},
+        drifts=CREPT[:1],
     )
 
 
@@ -666,6 +734,7 @@ def written_by_a_stranger(text: str) -> ReportData:
         report_url=text,
         scaffolds={failures[4].failure.signature: text},
         issues=issue_for(failures[1].failure, 2),
+        drifts=(drift(text, nodeid=text, text=text),),
     )
 
 
@@ -713,7 +782,8 @@ def too_long() -> ReportData:
         )
         for leg in range(60)
     ]
-    return report(*jobs, base_branch=wide, problems=(wide,) * 100, history=wide)
+    drifts = tuple(drift(nodeid=f"{at}{wide}", text=f"{at}{wide}") for at in range(100))
+    return report(*jobs, base_branch=wide, problems=(wide,) * 100, history=wide, drifts=drifts)
 
 
 def flaky_issue() -> IssueData:
@@ -753,6 +823,7 @@ CASES: dict[str, Callable[[], ReportData]] = {
         known_flake,
         regression,
         measured_again,
+        drifted,
         first_run,
         first_run_passes,
         timed_out,

@@ -24,6 +24,7 @@ from tests.unit import gfm
 from tests.unit.report_cases import (
     CASES,
     compared,
+    drift,
     everything,
     failure,
     figure,
@@ -98,6 +99,7 @@ def enormous(text: str) -> ReportData:
         history=text,
         report_artifact=text,
         scaffolds={one.failure.signature: text for one in failures},
+        drifts=(drift(nodeid=text, text=text),) * 30,
     )
 
 

@@ -198,3 +198,30 @@ def test_the_command_is_shown_as_a_person_types_it(
     assert report(head, "--history", history, "--out", tmp_path / "out") == 0
     comment = (tmp_path / "out/comment.md").read_text(encoding="utf-8")
     assert f"\n{pasted}\n" in comment
+
+
+def test_a_level_that_changed_is_told_by_one_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for variable in ("GITHUB_ACTIONS", "GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_EVENT_PATH"):
+        monkeypatch.delenv(variable, raising=False)
+    folder = tmp_path / "history"
+    for minute in range(20):
+        write_bundle(tmp_path / "earlier", minute, cpu_s=10.0 + minute % 3 / 10)
+    assert main(["record", str(tmp_path / "earlier"), "--history", str(folder)]) == 0
+
+    told = []
+    for minute in range(20, 40):
+        head = write_bundle(tmp_path / f"head-{minute}", minute, cpu_s=15.0 + minute % 3 / 10)
+        out = tmp_path / f"out-{minute}"
+        assert report(head, "--history", folder, "--out", out) == 0
+        document = json.loads((out / "report.json").read_text(encoding="utf-8"))
+        if document["drifts"]:
+            told.append(minute)
+            comment = (out / "comment.md").read_text(encoding="utf-8")
+            assert "This run is the first that shows it." in comment
+            (drift,) = [each for each in document["drifts"] if each["metric"] == "cpu_s"]
+            assert drift["change"] == pytest.approx(0.47, abs=0.03)
+        assert main(["record", str(head), "--history", str(folder)]) == 0
+    assert len(told) == 1

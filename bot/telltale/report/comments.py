@@ -49,6 +49,7 @@ class Limits:
     further: int = 50
     """Failures after `blocks`, one row each."""
     regressions: int = 30
+    drifts: int = 20
     flakes: int = 30
     known: int = 30
     undecided: int = 20
@@ -72,6 +73,7 @@ FOR_SUMMARY = Limits(
     lines=40,
     further=1000,
     regressions=500,
+    drifts=500,
     flakes=500,
     known=500,
     undecided=200,
@@ -97,6 +99,7 @@ PARTS = (
     "undecided_failures",
     "again",
     "regressions",
+    "drifts",
     "flakes",
     "known",
     "undecided",
@@ -139,8 +142,10 @@ SHRINK: tuple[tuple[str, int, str], ...] = (
     ("blocks", 2, "texts of failures"),
     ("known", 3, "known failures"),
     ("flakes", 3, "known flakes"),
+    ("drifts", 5, "changes of level"),
     ("commands", 0, "commands"),
     ("regressions", 5, "regressions"),
+    ("drifts", 2, "changes of level"),
     ("problems", 3, "problems"),
     ("evidence", 0, "evidence links"),
     ("died", 3, "runs that did not end"),
@@ -242,6 +247,7 @@ def _rows(view: View) -> dict[str, int]:
         "commands": len(view.reruns) + sum(bool(group.command) for group in view.groups),
         "further": causes,
         "regressions": len(view.regressions),
+        "drifts": len(view.drifts),
         "flakes": len(view.failures(FailureVerdict.FLAKY)),
         "known": len(view.failures(FailureVerdict.KNOWN)),
         "undecided": len(view.undecided),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from telltale.records import Comparison, Flake, IssueRef
+from telltale.records import Comparison, Drift, Flake, IssueRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,8 @@ class ReportData:
     jobs: tuple[Job, ...] = ()
     issues: Mapping[str, IssueRef] = field(default_factory=dict)
     """Our issues by signature."""
+    drifts: tuple[Drift, ...] = ()
+    """Changes of level on the default branch that this run is the first to show, the worst first."""
     scaffolds: Mapping[str, str] = field(default_factory=dict)
     """By signature, the command that runs the failure's scaffold."""
     problems: tuple[str, ...] = ()

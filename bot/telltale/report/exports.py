@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from telltale.records import JudgedFailure, Judgement
+from telltale.records import Drift, JudgedFailure, Judgement, Milestone
 from telltale.report import words
 from telltale.report.arrange import make_view
 from telltale.report.data import Job, ReportData
@@ -63,9 +63,33 @@ def to_json(data: ReportData) -> dict[str, Any]:
             }
             for group in view.groups
         ],
+        "drifts": [drift_to_json(drift) for drift in data.drifts],
         "jobs": [_job(job) for job in data.jobs],
         "problems": list(data.problems),
         "history": data.history,
+    }
+
+
+def drift_to_json(drift: Drift) -> dict[str, Any]:
+    """Return a change of level as `report.json` and `telltale drift --json` say it."""
+    return {
+        "series": plain(drift.series),
+        "fingerprint": drift.fingerprint,
+        "metric": drift.metric,
+        "nodeid": drift.nodeid,
+        "unit": drift.unit,
+        "before": drift.before,
+        "after": drift.after,
+        "n_before": drift.n_before,
+        "n_after": drift.n_after,
+        "change": drift.change,
+        "now": drift.now,
+        "standing": drift.standing,
+        "last_before": _milestone(drift.last_before),
+        "likely": _milestone(drift.likely),
+        "first_after": _milestone(drift.first_after),
+        "commits": drift.commits,
+        "compare_url": drift.compare_url,
     }
 
 
@@ -108,6 +132,15 @@ def _job(job: Job) -> dict[str, Any]:
         "disagreements": list(head.disagreements),
         "artifact": {"name": job.artifact, "url": job.artifact_url},
         "reproduce": job.reproduce,
+    }
+
+
+def _milestone(one: Milestone) -> dict[str, Any]:
+    return {
+        "record": one.record_id,
+        "sha": one.sha,
+        "started_at": one.started_at,
+        "url": one.url,
     }
 
 

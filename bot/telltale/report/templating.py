@@ -48,6 +48,7 @@ _TEXTS: dict[str, Callable[..., Any]] = {
     "excerpt": escape.excerpt,
     "metric": words.metric,
     "metrics": words.metrics,
+    "commits": words.commits,
     "counts": words.counts,
     "how_it_ended": words.how_it_ended,
     "how_far": words.how_far,

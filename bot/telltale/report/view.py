@@ -12,7 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from telltale.model import Failure, Resources, TestOutcome, Verdict
-from telltale.records import FailureVerdict, IssueRef, Judgement, Record
+from telltale.records import Drift, FailureVerdict, IssueRef, Judgement, Record
 from telltale.report.data import Job, ReportData
 
 
@@ -140,6 +140,11 @@ class View:
     def problems(self) -> tuple[str, ...]:
         """What stands in the way of a complete report."""
         return self.data.problems
+
+    @property
+    def drifts(self) -> tuple[Drift, ...]:
+        """Changes of level that this run is the first to show."""
+        return self.data.drifts
 
     @property
     def regressions(self) -> tuple[Row, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from telltale.model import HUNG, FailureKind, Outcome, Verdict
-from telltale.records import FailureVerdict, Judgement, Record
+from telltale.records import Drift, FailureVerdict, Judgement, Record
 from telltale.report import figures
 from telltale.report.data import ReportData
 from telltale.report.figures import count
@@ -90,6 +90,14 @@ def metric(name: str) -> str:
     return METRICS.get(name, name.removeprefix("number:"))
 
 
+def commits(drift: Drift) -> str:
+    """Return the commits between two levels, or why there are none."""
+    if drift.commits:
+        return drift.commits
+    same = bool(drift.first_after.sha) and drift.first_after.sha == drift.last_before.sha
+    return "no commit in between" if same else "not known"
+
+
 def metrics(judgements: Sequence[Judgement]) -> str:
     """Return the metrics of several figures in words, each once."""
     return ", ".join(dict.fromkeys(metric(judgement.metric) for judgement in judgements))
@@ -103,7 +111,7 @@ def run_label(data: ReportData) -> str:
 def verdict_line(view: View) -> VerdictLine:
     """Say what happened, the worst first."""
     bad = [*_ended_badly(view), *_alarming(view), *_failed(view), *_slower(view)]
-    excused = _excused(view)
+    excused = [*_excused(view), *_risen(view)]
     needs_action = bool(bad)
     if bad or excused:
         what = ", ".join([*bad, *excused])
@@ -227,6 +235,12 @@ def _failed(view: View) -> list[str]:
 def _slower(view: View) -> list[str]:
     number = len(view.regressions)
     return [count(number, "regression")] if number else []
+
+
+def _risen(view: View) -> list[str]:
+    number = sum(drift.worse for drift in view.drifts)
+    where = f" on {view.base}" if view.base else ""
+    return [count(number, "level rose", "levels rose") + where] if number else []
 
 
 def _excused(view: View) -> list[str]:

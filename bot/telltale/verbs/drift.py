@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from telltale import gha
 from telltale.compare.drift import find_drifts
 from telltale.options import Invocation
-from telltale.records import Drift, Milestone
+from telltale.records import Drift
 from telltale.report import figures, words
 from telltale.report.escape import one_line
+from telltale.report.exports import drift_to_json
 from telltale.verbs.bundles import history_of, warn
 
 
@@ -21,37 +21,10 @@ def run(invocation: Invocation) -> int:
     drifts = [drift for series in store.series() for drift in find_drifts(store.load(series))]
     warn(store.problems, invocation)
     if invocation.flag("json"):
-        print(json.dumps([to_json(drift) for drift in drifts], indent=2))
+        print(json.dumps([drift_to_json(drift) for drift in drifts], indent=2))
     else:
         print("\n".join(table(drifts, store.where)))
     return 0
-
-
-def to_json(drift: Drift) -> dict[str, Any]:
-    """Return a change of level as JSON values."""
-    return {
-        "series": {
-            "kind": drift.series.kind.value,
-            "job": drift.series.job,
-            "name": drift.series.name,
-        },
-        "fingerprint": drift.fingerprint,
-        "metric": drift.metric,
-        "nodeid": drift.nodeid,
-        "unit": drift.unit,
-        "before": drift.before,
-        "after": drift.after,
-        "n_before": drift.n_before,
-        "n_after": drift.n_after,
-        "change": drift.change,
-        "now": drift.now,
-        "standing": drift.standing,
-        "last_before": _milestone(drift.last_before),
-        "likely": _milestone(drift.likely),
-        "first_after": _milestone(drift.first_after),
-        "commits": drift.commits,
-        "compare_url": drift.compare_url,
-    }
 
 
 def table(drifts: Sequence[Drift], where: str) -> Iterator[str]:
@@ -84,12 +57,3 @@ def _between(drift: Drift) -> str:
     if drift.first_after.sha and drift.first_after.sha == drift.last_before.sha:
         return f"{days}, without a new commit: look at the machine and what it installs"
     return f"{days}, commits not known"
-
-
-def _milestone(one: Milestone) -> dict[str, Any]:
-    return {
-        "record": one.record_id,
-        "sha": one.sha,
-        "started_at": one.started_at,
-        "url": one.url,
-    }

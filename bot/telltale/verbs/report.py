@@ -11,12 +11,13 @@ from pathlib import Path
 
 from telltale import gha
 from telltale.capture import shell
+from telltale.compare.drift import new_drifts
 from telltale.compare.settings import Settings
 from telltale.errors import HistoryError, TelltaleError, UsageError
 from telltale.forge import Forge, GitHubForge
 from telltale.history.interface import History
 from telltale.options import Invocation
-from telltale.records import Comparison, Origin, Record, Series
+from telltale.records import Comparison, Drift, Origin, Record, Series
 from telltale.report.comments import MARKER
 from telltale.report.data import Job, ReportData
 from telltale.verbs import configuration, filing, gate, gather, report_folder, unrecorded
@@ -188,6 +189,7 @@ def _data(
         server_url=context.server_url if context.inside else "",
         jobs=tuple(_job(found, past.records, judge) for found in _latest(gathered.bundles)),
         issues=planned.issues,
+        drifts=_drifts(gathered, past),
         scaffolds=planned.commands,
         problems=(
             *gathered.problems,
@@ -201,6 +203,16 @@ def _data(
         report_artifact=report_folder.artifact_name(context) if context.inside else "",
         report_url=context.run_url,
     )
+
+
+def _drifts(gathered: Gathered, past: Past) -> tuple[Drift, ...]:
+    """Return what this run is the first to show; two legs may share a series and say the same."""
+    found = [
+        drift
+        for one in gathered.bundles
+        for drift in new_drifts(one.record, past.records[one.record.series])
+    ]
+    return tuple(dict.fromkeys(found))
 
 
 def _latest(bundles: Sequence[Found]) -> list[Found]:
