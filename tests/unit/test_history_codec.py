@@ -40,7 +40,7 @@ def test_a_damaged_record_is_refused_by_name_or_still_a_record(
     record: Record, data: st.DataObject
 ) -> None:
     document = json.loads(gzip.decompress(codec.encode(record)))
-    _spoil(document, data)
+    spoil(document, data)
     try:
         found = codec.decode(gzip.compress(json.dumps(document).encode()), "records/a.json.gz")
     except HistoryError as error:
@@ -59,7 +59,7 @@ def test_a_record_from_before_a_key_was_there_reads_and_writes_as_it_did() -> No
     assert codec.encode(codec.decode(old, "x")) == old
 
 
-def _spoil(document: dict[str, Any], data: st.DataObject) -> None:
+def spoil(document: dict[str, Any], data: st.DataObject) -> None:
     inner: Any = document
     while True:
         keys = sorted(inner) if isinstance(inner, dict) else list(range(len(inner)))

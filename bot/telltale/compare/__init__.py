@@ -16,6 +16,7 @@ from telltale.compare.numbers import numbers
 from telltale.compare.settings import Settings
 from telltale.compare.suspects import suspects
 from telltale.model import Resources, Verdict
+from telltale.recorded import RecordedTests
 from telltale.records import Comparison, JudgedFailure, Judgement, Record
 
 __all__ = ["compare"]
@@ -128,6 +129,6 @@ def _other_work(head: Record, baseline: Sequence[Record]) -> str:
 def _tests_changed(head: Record, baseline: Baseline) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if not baseline.records:
         return (), ()
-    now = {test.nodeid for test in head.tests}
-    before = {test.nodeid for test in baseline.records[0].tests}
+    now = set(RecordedTests.of(head.tests).nodeids)
+    before = set(RecordedTests.of(baseline.records[0].tests).nodeids)
     return tuple(sorted(now - before)), tuple(sorted(before - now))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from telltale.compare.load import Usual, busy, usual
 from telltale.model import HARDWARE_PARTS, RUNNER_CLASS, Outcome, TestOutcome
+from telltale.recorded import RecordedTests
 from telltale.records import Origin, Record
 
 MAX_RUNS = 20
@@ -125,8 +126,8 @@ def unmeasured(record: Record) -> str:
 
 def executed(record: Record) -> int:
     """Return how many tests ran to an end, skipped ones left out."""
-    idle = {TestOutcome.SKIPPED, TestOutcome.INTERRUPTED}
-    return sum(test.outcome not in idle for test in record.tests)
+    tests = RecordedTests.of(record.tests)
+    return len(tests) - tests.count(TestOutcome.SKIPPED) - tests.count(TestOutcome.INTERRUPTED)
 
 
 def _on_this_machine(head: Record, left: Sequence[Record], runs: str) -> Baseline:

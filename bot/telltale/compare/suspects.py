@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from telltale.compare.judge import interquartile_range
 from telltale.compare.screening import CLEAN, Figures, Screened, Standout, screen
-from telltale.model import TestOutcome, Verdict
+from telltale.model import Verdict
+from telltale.recorded import PASSED, RecordedTests
 from telltale.records import Judgement, Record, RecordedTest
 
 MAX_SUSPECTS = 20
 """As many as can be measured again."""
 CLEAN_BESIDE = 3
 """Suspects by wall time of a run in which nothing changed, where CPU time is known."""
+_ENDLESS = float("inf")
 _FACTOR_TOLD = 1.05
 """Smaller factors are taken out too, without a word."""
 
@@ -32,11 +35,13 @@ class TestMetric:
 
     name: str
     value: Callable[[RecordedTest], float | None]
+    column: Callable[[RecordedTests], Sequence[float | None] | None]
+    """The same of all tests; None where it was not measured."""
 
 
 TEST_METRICS = (
-    TestMetric(name="cpu_s", value=lambda test: test.cpu_s),
-    TestMetric(name="duration_s", value=lambda test: test.duration_s),
+    TestMetric(name="cpu_s", value=attrgetter("cpu_s"), column=attrgetter("cpu_s")),
+    TestMetric(name="duration_s", value=attrgetter("duration_s"), column=attrgetter("durations_s")),
 )
 """What is screened of every test, what tells most first."""
 
@@ -81,17 +86,17 @@ def _ordered(screened: Mapping[str, Screened]) -> Iterator[tuple[str, Standout]]
 
 def _figures(record: Record) -> dict[str, Figures]:
     """Return the figures of the tests that passed and ran once, by metric, where there are any."""
-    once: dict[str, RecordedTest | None] = {}
-    for test in record.tests:
-        passed = test.outcome is TestOutcome.PASSED and test.nodeid not in once
-        once[test.nodeid] = test if passed else None
-    passed_once = [test for test in once.values() if test is not None]
+    tests = RecordedTests.of(record.tests)
+    once: dict[str, int] = {}
+    for at, (nodeid, letter) in enumerate(zip(tests.nodeids, tests.letters, strict=True)):
+        once[nodeid] = at if letter == PASSED and nodeid not in once else -1
     found: dict[str, Figures] = {}
     for metric in TEST_METRICS:
+        values = list(metric.column(tests) or ())
         figures = {
-            test.nodeid: value
-            for test in passed_once
-            if (value := metric.value(test)) is not None and 0 <= value < float("inf")
+            nodeid: value
+            for nodeid, at in once.items()
+            if values and at >= 0 and (value := values[at]) is not None and 0 <= value < _ENDLESS
         }
         if figures:
             found[metric.name] = figures

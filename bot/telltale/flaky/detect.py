@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from telltale.model import Failure, FailureKind, Outcome, TestOutcome
+from telltale.recorded import Lookup, RecordedTests
 from telltale.records import FailureVerdict, Flake, JudgedFailure, Occurrence, Record, Series
 from telltale.values import dataclass
 
@@ -200,15 +201,15 @@ class _Evidence:
 
 def _failing(records: Iterable[Record]) -> set[str]:
     """Return what failed in any of them: nothing else can be flaky, and most tests never fail."""
-    failing = {test.nodeid for record in records for test in record.tests if test.outcome.bad}
-    return failing | {""}
+    return {""}.union(*(RecordedTests.of(record.tests).failing() for record in records))
 
 
 def _executions(records: Iterable[Record], nodeids: Collection[str]) -> Iterator[_Execution]:
     """Yield the executions of these tests alone; the empty nodeid is the whole command."""
+    lookup = Lookup(nodeids)
     for record in records:
-        for test in record.tests:
-            if test.nodeid in nodeids and (test.outcome is TestOutcome.PASSED or test.outcome.bad):
+        for test in lookup.within(RecordedTests.of(record.tests)):
+            if test.outcome is TestOutcome.PASSED or test.outcome.bad:
                 yield _Execution(
                     record=record,
                     nodeid=test.nodeid,

@@ -11,6 +11,7 @@ from typing import TypeVar
 from telltale.errors import HistoryError, UsageError
 from telltale.history import codec, layout
 from telltale.history.interface import FileContent, Store
+from telltale.history.names import Names
 from telltale.records import Record, Series
 
 T = TypeVar("T")
@@ -54,10 +55,13 @@ class Archive:
 
     def load(self, series: Series, *, limit: int = 200) -> tuple[Record, ...]:
         """Return at most `limit` records, newest first; see `layout.window` for which."""
-        names = map(layout.entry, self._store.paths(layout.folder_of(series)))
-        chosen = layout.window([name for name in names if name], limit)
+        entries = map(layout.entry, self._store.paths(layout.folder_of(series)))
+        chosen = layout.window([entry for entry in entries if entry], limit)
         contents = self._store.read([one.path for one in chosen])
-        read = [self._noting(partial(read_record, contents.get(one.path), one)) for one in chosen]
+        names = Names()
+        read = [
+            self._noting(partial(read_record, contents.get(one.path), one, names)) for one in chosen
+        ]
         return tuple(record for record in read if record is not None)
 
     def put_folder(self, path: str, files: Mapping[str, FileContent]) -> str:
@@ -77,7 +81,7 @@ class Archive:
             return None
 
 
-def read_record(data: bytes | None, name: layout.Entry) -> Record:
+def read_record(data: bytes | None, name: layout.Entry, names: Names | None = None) -> Record:
     """
     Return the record in a file's contents; None are those that a store left out.
 
@@ -86,7 +90,7 @@ def read_record(data: bytes | None, name: layout.Entry) -> Record:
     """
     if data is None:
         raise HistoryError(f"{name.path}: skipped, it is too large to be a record")
-    record = codec.decode(data, name.path)
+    record = codec.decode(data, name.path, names)
     if record.id != name.id or layout.path_of(record) != name.path:
         raise HistoryError(f"{name.path}: skipped, it holds a record that belongs elsewhere")
     return record

@@ -19,7 +19,7 @@ from pathlib import Path
 from telltale import bundle
 from telltale.flaky.signature import name_failure
 from telltale.history import circumstances, codec
-from telltale.history.executions import Executions, RecordedTests
+from telltale.history.executions import Executions
 from telltale.history.ingest import read_report
 from telltale.model import (
     Command,
@@ -31,6 +31,7 @@ from telltale.model import (
     Leak,
     TestOutcome,
 )
+from telltale.recorded import RecordedTests, letters_of
 from telltale.records import Load, Origin, Record, Series, TestNumber
 
 MAX_TEXTS = 256 * 1024
@@ -118,7 +119,7 @@ def _tests(results: Executions, kept: int, signatures: Mapping[int, str]) -> Rec
         nodeids = [bundle.clip(nodeid, codec.MAX_NODEID) for nodeid in nodeids]
     return RecordedTests(
         nodeids=nodeids,
-        outcomes=results.outcomes[:kept],
+        letters=letters_of(results.outcomes[:kept]),
         durations_s=list(map(_rounded, results.durations_s[:kept])),
         signatures=signatures,
         cpu_s=cpu and [None if one is None else _rounded(one) for one in cpu[:kept]],
