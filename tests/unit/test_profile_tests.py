@@ -843,7 +843,7 @@ def test_gpus_are_described_and_sampled(profile: Profile, tools: Path) -> None:
     smi = tools / "nvidia-smi"
     smi.write_text(
         '#!/bin/sh\ncase "$*" in\n'
-        "*-lms*) echo 'timestamp, index'; echo 'now, 0'; exec sleep 1000 ;;\n"
+        "*-lms*) printf 'timestamp, index\\nnow, 0\\n'; exec sleep 1000 ;;\n"
         "*compute-apps*) true ;;\n"
         "*) echo 'NVIDIA H100, 570.10, 0' ;;\nesac\n",
         "ascii",
