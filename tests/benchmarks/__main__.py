@@ -157,7 +157,7 @@ def measure_suites(plan: Plan, bench: Bench) -> Iterator[Row]:
     small = suites.empty(bench.folder, _FEW)
     measured = [large, suites.slow(bench.folder, plan.slow)]
     if plan.downloads:
-        measured.insert(1, suites.networkx(bench.python, environ(), bench.folder))
+        measured[1:1] = suites.networkx(bench.python, environ(), bench.folder)
     for suite in measured:
         yield measure_one(plan, bench, suite, "Telltale")
         for tool, _ in bench.others(suite):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,8 @@ import pytest
 def test_work(n):
     assert sum(i * i for i in range({work})) > 0
 """
-_NETWORKX = ("utils", "operators", "components", "traversal")
+_SHORT = ("utils", "algorithms.operators", "algorithms.components", "algorithms.traversal")
+_LONG = ("algorithms.community",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +66,16 @@ def slow(folder: Path, count: int) -> Suite:
     )
 
 
-def networkx(python: Path, env: dict[str, str], folder: Path) -> Suite:
-    """Return a part of networkx's own tests, which its wheel carries."""
-    modules = tuple(
-        "networkx." + ("utils" if name == "utils" else f"algorithms.{name}") for name in _NETWORKX
-    )
-    arguments = ("--pyargs", *modules)
+def networkx(python: Path, env: dict[str, str], folder: Path) -> Iterator[Suite]:
+    """Yield two parts of networkx's own tests, which its wheel carries: of short and of long ones."""
+    for name, modules in (("short", _SHORT), ("long", _LONG)):
+        yield _networkx(f"networkx 3.4.2, {name}", modules, python, env, folder)
+
+
+def _networkx(
+    name: str, modules: tuple[str, ...], python: Path, env: dict[str, str], folder: Path
+) -> Suite:
+    arguments = ("--pyargs", *(f"networkx.{module}" for module in modules))
     listed = subprocess.run(
         [python, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *arguments],
         cwd=folder,
@@ -79,8 +85,8 @@ def networkx(python: Path, env: dict[str, str], folder: Path) -> Suite:
         check=True,
     )
     return Suite(
-        name="networkx 3.4.2",
-        what=f"its own tests of {', '.join(_NETWORKX)}",
+        name=name,
+        what=f"its own tests of {', '.join(modules)}",
         tests=sum("::" in line for line in listed.stdout.splitlines()),
         arguments=arguments,
     )
