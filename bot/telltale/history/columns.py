@@ -11,6 +11,7 @@ import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime, timezone
 from typing import Any, Literal
 
 from telltale.history import layout
@@ -237,3 +238,10 @@ TABLES = (
         rows=_numbers,
     ),
 )
+
+
+def instant(text: str) -> datetime:
+    """Return an instant as records have it, to the microsecond; `ValueError` for no such day."""
+    fraction = text.removesuffix("Z").removesuffix("+00:00")[20:]
+    moment = datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc)
+    return moment.replace(microsecond=int(fraction.ljust(6, "0")[:6]))

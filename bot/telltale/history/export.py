@@ -22,9 +22,9 @@ from telltale.errors import HistoryError, UsageError
 from telltale.history import layout
 from telltale.history.archive import read_record
 from telltale.history.catalog import Shelf
-from telltale.history.columns import TABLES, Table
+from telltale.history.columns import TABLES, Table, instant
 from telltale.history.interface import Store
-from telltale.history.sinks import FORMATS, Maker, Sink, instant
+from telltale.history.sinks import FORMATS, Maker, Sink
 from telltale.records import Record, Series
 
 MARKER = "_telltale.json"

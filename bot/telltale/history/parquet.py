@@ -9,8 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telltale.history.columns import Columns, Table
-from telltale.history.sinks import instant
+from telltale.history.columns import Columns, Table, instant
 
 ROWS_A_GROUP = 64 * 1024
 """Rows that are held in memory: what a reader can skip as one."""

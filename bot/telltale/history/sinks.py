@@ -8,7 +8,6 @@ import io
 import json
 import sys
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -76,13 +75,6 @@ class Csv:
         """Write what is left."""
         self._file.close()
         self._raw.close()
-
-
-def instant(text: str) -> datetime:
-    """Return an instant as records have it, to the microsecond; `ValueError` for no such day."""
-    fraction = text.removesuffix("Z").removesuffix("+00:00")[20:]
-    moment = datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc)
-    return moment.replace(microsecond=int(fraction.ljust(6, "0")[:6]))
 
 
 def _compressed(raw: BinaryIO) -> io.TextIOWrapper:
