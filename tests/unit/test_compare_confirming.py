@@ -69,9 +69,12 @@ def test_five_and_five_figures(
 
 
 def test_the_reason_can_be_checked() -> None:
-    assert cpu(BASE, SLOWER).reason == "0.200 s -> 0.410 s (+105 %), higher in 25 of 25 pairs"
+    assert (
+        cpu(BASE, SLOWER).reason
+        == "0.200 s without the change, 0.410 s with it (+105 %), higher in 25 of 25 pairs"
+    )
     assert cpu(BASE, BASE).reason == (
-        "0.200 s -> 0.200 s (+0 %), higher in 9 of 25 pairs;"
+        "0.200 s without the change, 0.200 s with it (+0 %), higher in 9 of 25 pairs;"
         " 23 of 25 and more than 10 % and 10 ms count"
     )
     assert cpu(BASE[:2], SLOWER).reason == "2 measurements of base of 5 needed"

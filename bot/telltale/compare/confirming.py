@@ -104,7 +104,7 @@ def _words(unit: str, base: Sequence[float], head: Sequence[float]) -> str:
     pairs = sum((b < h) if up else (b > h) for b, h in product(base, head))
     change = f" ({100 * (after / before - 1):+.0f} %)" if before > 0 else ""
     return (
-        f"{figure(before, unit)} -> {figure(after, unit)}{change},"
+        f"{figure(before, unit)} without the change, {figure(after, unit)} with it{change},"
         f" {'higher' if up else 'lower'} in {pairs} of {len(base) * len(head)} pairs"
     )
 
