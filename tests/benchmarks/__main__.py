@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import ingestion, parts, suites
+from tests.benchmarks import history, ingestion, parts, suites
 from tests.benchmarks.ingestion import Size
 from tests.benchmarks.measure import Pairs, interval, pairs
 from tests.benchmarks.suites import ROOT, Suite
@@ -70,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     size.add_argument("--smoke", action="store_const", const=SMOKE, dest="plan", help="seconds")
     parser.add_argument("--write", action="store_true", help=f"write the tables into {PAGE.name}")
     parser.add_argument("--ingestion", action="store_true", help="of reading JUnit, alone")
+    parser.add_argument("--history", action="store_true", help="of a large history; some minutes")
     parser.add_argument(
         "--false-alarms",
         action="store_true",
@@ -84,6 +85,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.ingestion:
             begin = BEGIN.replace(" --write", " --ingestion --write")
             text = measure_ingestion(args.plan, Path(folder))
+        elif args.history:
+            begin = BEGIN.replace(" --write", " --history --write")
+            text = measure_history(args.plan, Path(folder))
         else:
             text = measure(args.plan, Path(folder))
     say(f"\n{text}", end="")
@@ -122,6 +126,17 @@ def measure_ingestion(plan: Plan, folder: Path) -> str:
     sizes = {QUICK.command: Size(runs=10), SMOKE.command: Size(runs=2, tests=20)}
     size = sizes.get(plan.command, Size())
     return f"{machine(before)}\n\n{ingestion.measure(folder, size)}"
+
+
+def measure_history(plan: Plan, folder: Path) -> str:
+    """Return what a report over a large history costs, as Markdown."""
+    before = os.getloadavg()
+    sizes = {
+        QUICK.command: history.Size(series=2),
+        SMOKE.command: history.Size(series=2, runs=12, tests=30, times=1),
+    }
+    size = sizes.get(plan.command, history.Size())
+    return f"{machine(before)}\n\n{history.measure(folder, size)}"
 
 
 def measure(plan: Plan, folder: Path) -> str:

@@ -51,6 +51,20 @@ def test_the_smallest_benchmark_of_ingestion_reads_the_same_with_each_reader() -
     ]
 
 
+def test_the_smallest_benchmark_of_a_history_reports_on_one_series_and_on_all() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", "--smoke", "--history"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert "720 results: 2 series of 12 runs of 30 tests" in done.stdout
+    assert [row[:2] for row in rows[1:]] == [["| 1 series", "360"], ["| 2 series", "720"]]
+
+
 def test_pairs_change_places(tmp_path: Path) -> None:
     bare, other = command(tmp_path, "echo bare >>log"), command(tmp_path, "echo other >>log")
 

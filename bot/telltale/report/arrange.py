@@ -18,8 +18,21 @@ _ENDED = frozenset({Outcome.PASSED, Outcome.FAILED})
 _UNEXPLAINED = frozenset({FailureVerdict.NEW, FailureVerdict.UNDECIDED})
 
 
+_latest: list[tuple[ReportData, View]] = []
+"""The last report and its view: four texts are made of each."""
+
+
 def make_view(data: ReportData) -> View:
     """Group and order what the report says."""
+    for known, view in _latest:
+        if known is data:
+            return view
+    view = _view(data)
+    _latest[:] = [(data, view)]
+    return view
+
+
+def _view(data: ReportData) -> View:
     rows = [
         Row(job=title(job), judgement=judgement)
         for job in data.jobs
@@ -210,11 +223,12 @@ def _undecided(rows: Sequence[Row]) -> tuple[Undecided, ...]:
 def _slowest(jobs: Sequence[Job]) -> tuple[Execution, ...]:
     found = []
     for job in jobs:
-        tests = job.comparison.head.tests
+        tests = list(job.comparison.head.tests)
         total = sum(test.duration_s for test in tests)
+        name = title(job)
         found += [
             Execution(
-                job=title(job),
+                job=name,
                 nodeid=test.nodeid,
                 outcome=test.outcome,
                 duration_s=test.duration_s,

@@ -87,7 +87,9 @@ def run(invocation: Invocation) -> int:
             issues=filed.issues,
             problems=(*data.problems, *filed.problems[len(planned.problems) :]),
         )
-        _write(setting, out, data, filed)
+        # Nothing was filed: what is written says all, and a large report takes seconds to word.
+        if filed != planned:
+            _write(setting, out, data, filed)
         status = _publish(setting, out, data, failed=bool(not_added or past.problems))
         shut = gate.reasons(failing, [job.comparison for job in data.jobs])
         return status or gate.pass_on(shut, invocation.environ)
