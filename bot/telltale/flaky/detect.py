@@ -65,7 +65,10 @@ def find_flakes(records: Sequence[Record]) -> tuple[Flake, ...]:
                 beside[place.series, place.nodeid, signature] += passes
             elif len(here) > 1:
                 steady.add((place, signature))
-    flakes = (_flake(name, passes, executions, steady) for name, passes in beside.items())
+    of_test: dict[str, list[_Execution]] = defaultdict(list)
+    for execution in executions:
+        of_test[execution.nodeid].append(execution)
+    flakes = (_flake(name, passes, of_test[name[1]], steady) for name, passes in beside.items())
     return tuple(sorted(flakes, key=lambda flake: (-len(flake.failed), flake.series, flake.nodeid)))
 
 
