@@ -33,9 +33,9 @@ class Checkout:
         """A module that every start imports."""
         return self.folder / "telltale/cli.py"
 
-    def start(self, **more: str) -> subprocess.Popen[bytes]:
+    def start(self, *options: str, **more: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [installer.base_python(), "-IS", self.folder / "run.py", "signatures"],
+            [installer.base_python(), "-IS", *options, self.folder / "run.py", "signatures"],
             env=self.environ | more,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -162,3 +162,15 @@ def test_a_traceback_shows_the_source(checkout: Checkout) -> None:
         printed = process.communicate(timeout=60)[1].decode()
         assert process.returncode == 70
         assert f'File "{module}", line 2, in run\n    return invocation.oops' in printed
+
+
+def test_the_runner_half_reads_no_modules_of_the_bot_half(checkout: Checkout) -> None:
+    assert checkout.run() == 0
+    (runner,) = checkout.kept.iterdir()
+    before = runner.read_bytes()
+
+    bot = checkout.start("-X", "telltale")
+    assert (bot.communicate(timeout=60)[1], bot.returncode) == (b"", 0)
+
+    assert len(list(checkout.kept.iterdir())) == 2
+    assert runner.read_bytes() == before

@@ -25,7 +25,7 @@ from importlib.util import MAGIC_NUMBER, source_hash
 from types import CodeType
 from typing import Any
 
-from telltale.launcher import kept
+from telltale.launcher import inside, kept
 
 _FOLDER = "bytecode"
 
@@ -68,10 +68,12 @@ class _Loader(SourceFileLoader):
 
 
 class _Store:
-    """The compiled modules of one checkout for one Python, in one file."""
+    """The compiled modules of one checkout and half for one Python, in one file."""
 
     def __init__(self, shelf: str, sources: str) -> None:
-        made_for = b"%b %d %b" % (MAGIC_NUMBER, sys.flags.optimize, os.fsencode(sources))
+        # The bot half has three times as many modules; the runner half would read them all.
+        flags = 2 * sys.flags.optimize + inside()
+        made_for = b"%b %d %b" % (MAGIC_NUMBER, flags, os.fsencode(sources))
         self._shelf = shelf
         self._name = source_hash(made_for).hex()
         self._modules: dict[str, tuple[bytes, bytes]] = {}

@@ -34,16 +34,17 @@ def read(path: Path) -> tuple[Sample, ...]:
 
 
 def _samples(lines: Sequence[str]) -> Iterator[Sample]:
-    import csv  # noqa: PLC0415  # only when there is something to draw
-
-    for row in csv.DictReader(lines):
+    # Our own rows: no value needs a quote, and the module csv costs a start 1 ms.
+    columns = lines[0].split(",") if lines else []
+    for line in lines[1:]:
+        row = dict(zip(columns, line.split(","), strict=False))
         try:
             yield Sample(
                 elapsed_s=float(row["elapsed_s"]),
                 cpu_s=float(row["cpu_s"]),
                 rss_bytes=int(row["rss_bytes"]),
             )
-        except (KeyError, TypeError, ValueError):  # noqa: PERF203  # the last row may be a part
+        except (KeyError, TypeError, ValueError):  # the last row may be a part
             continue
 
 
