@@ -21,6 +21,7 @@ from tests.benchmarks.suites import ROOT, Suite
 from tests.benchmarks.tools import Bench, environ
 
 PAGE = ROOT / "docs/benchmarks.md"
+DRIFT_PAGE = ROOT / "docs/drift.md"
 BEGIN, END = "<!-- scripts/bench --write -->\n", "<!-- end -->"
 _HEAVY = "pytest-monitor"
 _FEW = 100
@@ -76,7 +77,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="of comparison: simulated, then real; half an hour",
     )
+    parser.add_argument("--drift", action="store_true", help="of changes of level, simulated")
     args = parser.parse_args(argv)
+    if args.drift:
+        text = measure_drift(args.plan)
+        say(f"\n{text}", end="")
+        if args.write:
+            write(BEGIN.replace(" --write", " --drift --write"), text, DRIFT_PAGE)
+        return 0
     if args.false_alarms:
         measure_false_alarms(args.plan)
         return 0
@@ -96,12 +104,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def write(begin: str, text: str) -> None:
-    """Put the figures between two marks of the page."""
-    page = PAGE.read_text(encoding="utf-8")
+def write(begin: str, text: str, path: Path = PAGE) -> None:
+    """Put the figures between two marks of a page."""
+    page = path.read_text(encoding="utf-8")
     before, begin, rest = page.partition(begin)
     after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{begin}\n{text}\n{END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{begin}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 def measure_false_alarms(plan: Plan) -> None:
@@ -118,6 +126,22 @@ def measure_false_alarms(plan: Plan) -> None:
                 env={**os.environ, "PYTHONPATH": str(ROOT / "bot")},
                 check=True,
             )
+
+
+def measure_drift(plan: Plan) -> str:
+    """Return how often changes of level are told and are true, as Markdown."""
+    size = {QUICK.command: (10, 1, 10_000), SMOKE.command: (1, 0, 100)}.get(
+        plan.command, (150, 10, 10_000)
+    )
+    # A process of its own: it imports the program, which this one does not.
+    return subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.drift", *map(str, size)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "bot")},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
 
 
 def measure_ingestion(plan: Plan, folder: Path) -> str:

@@ -65,6 +65,22 @@ def test_the_smallest_benchmark_of_a_history_reports_on_one_series_and_on_all() 
     assert [row[:2] for row in rows[1:]] == [["| 1 series", "360"], ["| 2 series", "720"]]
 
 
+def test_the_smallest_simulation_of_drift_finds_the_clearest_step() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", "--smoke", "--drift"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    (quiet,) = [row for row in rows if row[0].startswith("| one quiet") and len(row) == 7]
+    assert quiet[1] == "0.000"
+    assert quiet[4].startswith("100 %")
+    assert "100 tests, CPU time and duration of each, in 200 runs" in done.stdout
+
+
 def test_pairs_change_places(tmp_path: Path) -> None:
     bare, other = command(tmp_path, "echo bare >>log"), command(tmp_path, "echo other >>log")
 

@@ -93,6 +93,17 @@ def test_a_slow_climb_is_found_and_its_range_is_wide() -> None:
     assert max(point.latest - point.earliest for point in points) >= 3
 
 
+def test_a_climb_that_adds_up_is_found_though_its_halves_hardly_differ() -> None:
+    # By 9 % in all, so that the halves differ by less than 5 %.
+    values = [value * (1 + 0.09 * run / 160) for run, value in enumerate(noisy([(100, 160)]))]
+
+    (point,) = change_points(values, FLOOR)
+
+    assert 0.05 < point.change < 0.09
+    assert (point.earliest, point.latest) == (53, 107)
+    assert not change_points(values[:60], FLOOR)
+
+
 def test_changes_below_the_floor_are_nothing() -> None:
     values = noisy([(100, 50), (120, 50)])
 

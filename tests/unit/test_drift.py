@@ -16,7 +16,7 @@ from telltale import cli
 from telltale.compare.drift import find_drifts, new_drifts
 from telltale.history.archive import Archive
 from telltale.history.folder import FolderStore
-from telltale.model import Outcome, TestOutcome
+from telltale.model import Outcome, Resources, TestOutcome
 from telltale.records import Origin, Record, RecordedTest
 from tests.unit.history_records import TERMINAL, main_run, of_pull_request, on_main
 
@@ -202,6 +202,93 @@ def test_a_test_that_became_slower_is_found_and_only_it() -> None:
     assert drift.likely.sha == sha(BEGAN)
 
 
+def measured(runs: Sequence[Record]) -> list[Record]:
+    """Return the runs with a CPU time of each test: nine tenths of its duration."""
+    return [
+        replace(
+            run,
+            tests=tuple(replace(test, cpu_s=0.9 * test.duration_s) for test in run.tests),
+        )
+        for run in runs
+    ]
+
+
+def test_a_change_of_both_figures_is_told_once_by_cpu_time() -> None:
+    (drift,) = find_drifts(measured(suite(1.4)))
+
+    assert drift.metric == "cpu_s"
+    assert drift.nodeid == "tests/test_a.py::test_7"
+
+
+def test_a_test_that_waits_longer_is_told_by_its_duration() -> None:
+    waiting = [
+        replace(run, tests=tuple(map(_with_cpu_of, run.tests, still.tests)))
+        for run, still in zip(suite(1.4), measured(suite(1)), strict=True)
+    ]
+
+    (drift,) = find_drifts(waiting)
+
+    assert drift.metric == "duration_s"
+
+
+def _with_cpu_of(test: RecordedTest, other: RecordedTest) -> RecordedTest:
+    return replace(test, cpu_s=other.cpu_s)
+
+
+def test_each_change_of_a_test_is_told_by_one_run_though_two_figures_show_it() -> None:
+    # CPU time is noisier here: the duration shows the change some runs earlier.
+    chance = random.Random(1)  # noqa: S311
+    runs = [
+        replace(
+            run,
+            tests=tuple(
+                replace(test, cpu_s=test.duration_s * chance.lognormvariate(0, 0.15))
+                for test in run.tests
+            ),
+        )
+        for run in suite(1.4)
+    ]
+
+    told = [drift for number, head in enumerate(runs) for drift in new_drifts(head, runs[:number])]
+
+    assert [(drift.nodeid, drift.metric) for drift in told] == [
+        ("tests/test_a.py::test_7", "duration_s")
+    ]
+    assert [drift.metric for drift in find_drifts(runs)] == ["cpu_s"]
+
+
+def busied(run: Record) -> Record:
+    """Return the run as it is on a machine that computes other things: slower, and waiting."""
+    return replace(run, resources=replace(run.resources, user_s=130.0, cpu_percent=40.0))
+
+
+def test_runs_on_a_busy_machine_are_left_out() -> None:
+    runs = [
+        replace(run, resources=replace(run.resources, cpu_percent=95.0))
+        for run in history(change=1)
+    ]
+    # Its last seven runs but one would be a level of their own, were it not known to be busy.
+    busy = [
+        busied(run) if number >= 53 and number != 56 else run for number, run in enumerate(runs)
+    ]
+    unmarked = [replace(run, resources=replace(run.resources, cpu_percent=None)) for run in busy]
+
+    assert find_drifts(unmarked)
+    assert find_drifts(busy) == ()
+
+
+def test_a_program_that_waits_more_is_not_a_busy_machine() -> None:
+    runs = [
+        replace(run, resources=replace(run.resources, cpu_percent=95.0 if number < BEGAN else 50.0))
+        for number, run in enumerate(history())
+    ]
+
+    (drift,) = find_drifts(runs)
+
+    assert drift.worse
+    assert drift.n_after >= 20
+
+
 def test_a_slower_machine_is_no_change_of_single_tests() -> None:
     runs = suite(1)
     half = [
@@ -274,6 +361,13 @@ def test_a_run_that_may_not_count_tells_nothing() -> None:
     assert not new_drifts(pull, runs[:first])
     assert not new_drifts(elsewhere, runs[:first])
     assert not new_drifts(replace(runs[first], dirty=True), runs[:first])
+
+
+def test_figures_that_no_run_has_are_no_change() -> None:
+    runs = [replace(run, resources=Resources(), tests=()) for run in history()]
+
+    assert find_drifts(runs) == ()
+    assert new_drifts(runs[-1], runs) == ()
 
 
 @given(st.permutations(range(RUNS)))

@@ -38,7 +38,7 @@ ALPHA = 0.02
 """Chance of a change in one sequence, or one family of sequences, of interchangeable figures."""
 _WANDER = 3.5
 """Where figures wander, how many deviations apart two levels are at least."""
-_LOCATION = 4.0
+_LOCATION = 6.0
 """How much worse than the best place another may explain the figures, to count as possible."""
 
 
@@ -156,9 +156,7 @@ def _split(values: Sequence[float], low: int, high: int, floor: Floor, bar: floa
         if found is None:
             continue
         middle = start + found[0]
-        if not _large(
-            statistics.median(values[start:middle]), statistics.median(values[middle:end]), floor
-        ):
+        if not _matters(values, start, middle, end, floor):
             continue
         chance = _chance(end - start, *found)
         if chance < best:
@@ -221,6 +219,33 @@ def _large(before: float, after: float, floor: Floor) -> bool:
     return low > _TINY and high - low > floor.amount and high > low * (1 + floor.change)
 
 
+def _matters(values: Sequence[float], low: int, split: int, high: int, floor: Floor) -> bool:
+    """Return whether two levels are far enough apart, or the ends of a climb between them are."""
+    before, after = values[low:split], values[split:high]
+    if _large(statistics.median(before), statistics.median(after), floor):
+        return True
+    climb = _climb(values, low, split, high)
+    return _large(climb.before, climb.after, floor)
+
+
+def _climb(values: Sequence[float], low: int, split: int, high: int) -> ChangePoint:
+    """
+    Return the change from the first third of the runs to the last.
+
+    Of a slow climb, the halves differ by half of what it adds up to.
+    """
+    third = max(MIN_SEGMENT, (high - low) // 3)
+    return ChangePoint(
+        at=min(max(split, low + third), high - third),
+        earliest=low + third,
+        latest=high - third,
+        before=statistics.median(values[low : low + third]),
+        after=statistics.median(values[high - third : high]),
+        n_before=third,
+        n_after=third,
+    )
+
+
 def _settled(
     values: Sequence[float], found: list[_Split], floor: Floor, bar: float
 ) -> tuple[ChangePoint, ...]:
@@ -231,6 +256,8 @@ def _settled(
         placed, chances = [], []
         for split, low, high in zip(found, edges, edges[2:], strict=False):
             point = _place(values, low, split.at, high)
+            if not _large(point.before, point.after, floor):
+                point = _climb(values, low, split.at, high)
             placed.append(point)
             holds = _large(point.before, point.after, floor) and not (
                 wander and not _apart(values, low, point, high)
