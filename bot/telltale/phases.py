@@ -21,7 +21,7 @@ _BEFORE: Mapping[str, tuple[str, ...]] = {"call": PHASES[:1], "teardown": PHASES
 ORDERLY = frozenset({0, 1, 5})
 """Exit statuses of pytest after which no test can have been running."""
 _START = b'{"phase"'
-_scan = json.JSONDecoder().raw_decode
+_decode = json.JSONDecoder().raw_decode
 _TEXTS = 64 * 1024 * 1024
 """Characters of all failure texts that are kept whole; beyond it each keeps 1,000."""
 _OUTCOMES = frozenset({"passed", "failed", "skipped", "rerun"})
@@ -44,7 +44,7 @@ def parse(raw: bytes) -> dict[str, Any] | None:
 def _load(raw: bytes) -> dict[str, Any] | None:
     words = raw.decode("utf-8", "replace").strip(" \t\r\n")
     try:
-        line, end = _scan(words)
+        line, end = _decode(words)
     except (ValueError, RecursionError):
         return None
     if end != len(words) or type(line) is not dict or type(line.get("phase")) is not str:

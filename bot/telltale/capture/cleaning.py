@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, TypeVar
 from telltale.bundle import MANIFEST
 from telltale.capture.logs import Stream
 from telltale.capture.redact import Redactor
-from telltale.capture.tokens import Pattern
+from telltale.patterns import pattern
 from telltale.values import fields_of, replace
 
 _BLOCK = 256 * 1024
@@ -49,7 +49,7 @@ _WORDS = frozenset(
 )
 """Keys of values that are words of ours; thousands of lines have them."""
 
-_PLAIN_LINE = Pattern(
+_PLAIN_LINE = pattern(
     rb'\{"phase": "(?:start|passed)", (?:"in": "[a-z]+", *)?"nodeid": "([^"\\\n]*)", '
     rb'(?:"walls_s": \[[0-9., ]+\], "cpu_s": [0-9.]+, "rss_peak_change_bytes": [0-9]+, )?'
     rb'"n": [0-9]+, "attempt": [0-9]+, "worker": "(?:main|gw[0-9]+)", "pid": [0-9]+, "at": [0-9.]+\}'
@@ -166,7 +166,7 @@ def _copy_lines(source: BinaryIO, target: BinaryIO, redactor: Redactor) -> bool:
 
 
 def _copy_some(lines: bytes, target: BinaryIO, redactor: Redactor) -> bool:
-    doubtful = _PLAIN_LINE.compiled.sub(rb"\1", lines)
+    doubtful = _PLAIN_LINE.sub(rb"\1", lines)
     if redactor.block(doubtful) == doubtful:
         target.write(lines)
         return False

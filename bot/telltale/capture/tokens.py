@@ -9,10 +9,11 @@ text in two ways, and each begins with something that is rare.
 from __future__ import annotations
 
 import binascii
-import functools
 import operator
 import re
 from collections.abc import Iterator, Sequence
+
+from telltale.patterns import pattern
 
 HIDDEN = "[redacted]"
 LONGEST = 4096
@@ -24,21 +25,7 @@ _PIECE = 8 * 1024
 """Bytes that are looked at together: one suspicious line costs the patterns' time for so much."""
 
 
-class Pattern:
-    """A pattern that is compiled when it first has something to look at: most runs need few."""
-
-    def __init__(self, source: bytes, flags: int = 0) -> None:
-        """Take what `re.compile` takes."""
-        self._source = source
-        self._flags = flags
-
-    @functools.cached_property
-    def compiled(self) -> re.Pattern[bytes]:
-        """The compiled pattern."""
-        return re.compile(self._source, self._flags)
-
-
-_TOKEN = Pattern(
+_TOKEN = pattern(
     rb"""(?<![A-Za-z0-9_])(?:
       gh[pour]_[A-Za-z0-9]{20,255}                            # GitHub
     | ghs_[A-Za-z0-9][A-Za-z0-9._-]{19,4096}
@@ -114,34 +101,34 @@ _RUN = b"x" * _SHORTEST
 _DASH = bytes.maketrans(b"-", b".")
 _head = operator.itemgetter(slice(3))
 
-_TELEGRAM = Pattern(rb"(?<=\d):AA[A-Za-z0-9_-]{32,35}(?![A-Za-z0-9_-])")
+_TELEGRAM = pattern(rb"(?<=\d):AA[A-Za-z0-9_-]{32,35}(?![A-Za-z0-9_-])")
 _INNER = (
     # Tokens that are known by something within them.
-    (b".atlasv1.", Pattern(rb"[A-Za-z0-9]{10,20}\.atlasv1\.[A-Za-z0-9_=-]{40,255}")),  # Terraform
+    (b".atlasv1.", pattern(rb"[A-Za-z0-9]{10,20}\.atlasv1\.[A-Za-z0-9_=-]{40,255}")),  # Terraform
     (
         b"Q~",  # Microsoft Entra
-        Pattern(rb"(?<![\w.~-])[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34}(?![\w~-])"),
+        pattern(rb"(?<![\w.~-])[A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34}(?![\w~-])"),
     ),
-    (b"JQQJ99", Pattern(rb"[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{20,40}")),  # Azure
+    (b"JQQJ99", pattern(rb"[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{20,40}")),  # Azure
 )
-_HOOK = Pattern(
+_HOOK = pattern(
     rb"hooks\.slack\.com/[^\s\"'<>\\]{1,512}"
     rb"|discord(?:app)?\.com/api/webhooks/[^\s\"'<>\\]{1,512}"
     rb"|webhook\.office\.com/[^\s\"'<>\\]{1,512}"
 )
-_USERINFO = Pattern(rb"://[^\s/?#\"'<>\\`]{1,512}@")
-_BEARER = Pattern(rb"(earer[ \t]{1,4})[A-Za-z0-9._~+/=-]{16,4096}")
-_BASIC = Pattern(rb"(asic[ \t]{1,4})([A-Za-z0-9+/]{8,4096}={0,2})")
-_NETRC = Pattern(rb"((?:assword|account)[ \t]{1,8})(\S{1,512})(?=[ \t\r]{0,8}$)", re.MULTILINE)
-_LOGIN = Pattern(rb"(login[ \t]{1,8}\S{1,200}[ \t]{1,8}(?:password|account)[ \t]{1,8})(\S{1,512})")
-_SPACED = Pattern(
+_USERINFO = pattern(rb"://[^\s/?#\"'<>\\`]{1,512}@")
+_BEARER = pattern(rb"(earer[ \t]{1,4})[A-Za-z0-9._~+/=-]{16,4096}")
+_BASIC = pattern(rb"(asic[ \t]{1,4})([A-Za-z0-9+/]{8,4096}={0,2})")
+_NETRC = pattern(rb"((?:assword|account)[ \t]{1,8})(\S{1,512})(?=[ \t\r]{0,8}$)", re.MULTILINE)
+_LOGIN = pattern(rb"(login[ \t]{1,8}\S{1,200}[ \t]{1,8}(?:password|account)[ \t]{1,8})(\S{1,512})")
+_SPACED = pattern(
     rb"([ \t]--?(?i:[a-z]{1,20}-){0,3}(?i:token|secret|password|passwd|passphrase|pass"
     rb"|api-?key|access-?key|secret-?key|private-?key|credentials?)[ \t]{1,4})"
     rb"(\"[^\"\n]{1,512}\"|'[^'\n]{1,512}'"
     # The next option is none; a secret may begin with `-` all the same.
     rb"|(?!--?[a-z][a-z_-]{0,40}(?:[=\s\"']|\Z)|-[A-Za-z]\w{0,5}(?!\S))[^\s\"'][^\s\"']{0,512})"
 )
-_ARGUMENT = Pattern(
+_ARGUMENT = pattern(
     rb"((?:mysql|maria)\w{0,10}[ \t](?:[^\n|;&]{0,100}?[ \t])?-p|sshpass[ \t]{1,4}-p[ \t]{0,4}"
     rb"|curl[ \t](?:[^\n|;&]{0,100}?[ \t])?(?:-u|--user)[ \t=]{0,4}[^\s:\"']{0,100}:)"
     rb"([^\s\"'-][^\s\"']{0,512})"
@@ -149,7 +136,7 @@ _ARGUMENT = Pattern(
 _PROGRAMS = (b"curl ", b"mysql", b"maria", b"sshpass")
 
 # A name that speaks of a secret, what stands between, and a value.
-_SEPARATOR = Pattern(rb"[=:]")
+_SEPARATOR = pattern(rb"[=:]")
 _NAMES = tuple(
     # Without `_` and `-`, in lower case: how a name that speaks of a secret ends.
     b"""token secret password passwd passphrase apikey accesskey secretkey privatekey signingkey
@@ -157,7 +144,7 @@ _NAMES = tuple(
     fastlykey subscriptionkey functionskey servicekey licensekey storagekey hostkey credential credentials authorization cookie sessionid
     webhook webhookurl connectionstring xamzsignature xamzcredential""".split()
 )
-_BOUNDED_NAME = Pattern(
+_BOUNDED_NAME = pattern(
     # These are parts of innocent words: `compass=`, `Ran 3 tests, 2 PASS: ...`.
     rb"(?:(?i:[_-](?:pwd|pat|dsn)|(?<![a-z])dsn)|(?P<assigned>(?i:(?<![a-z])(?:pass|_?auth))|[?&]sig"
     rb"|(?:(?<![A-Za-z0-9-])|_)KEY))\Z"
@@ -170,13 +157,13 @@ _LONG_ENDS = (
     *(b"phrase=", b"rization=", b"nstring=", b"zsignature=", b"keydata=", b"ential=", b"entials="),
     b"hookurl=",
 )
-_INFIX = Pattern(rb"(?:TOKEN|SECRET|PASSWORD)_[A-Z0-9_]{1,32}\Z")
+_INFIX = pattern(rb"(?:TOKEN|SECRET|PASSWORD)_[A-Z0-9_]{1,32}\Z")
 _INFIXES = (b"TOKEN_", b"SECRET_", b"PASSWORD_")
 _NAME_SIZE = 64
 _AROUND = b" \t\"'\\"
 _TO_THE_END = (b"authorization", b"cookie")
 """Headers: the whole line is the value, as in `Bearer ...` and `a=b; c=d`."""
-_VALUE = Pattern(
+_VALUE = pattern(
     rb"""(?P<between>
         (?:=>|={1,3}|:(?!:)=?)(?:[ ]?(?:str|bytes|string)[ ]=)?[ \t]{0,3}
         (?:[bfru]{1,2}(?=\\?["']))?)
@@ -188,15 +175,15 @@ _VALUE = Pattern(
     )""",
     re.VERBOSE,
 )
-_QUOTED = Pattern(rb"={2,3}[ \t]{0,3}[bfru]{0,2}\\?[\"']")
-_HEADER = Pattern(
+_QUOTED = pattern(rb"={2,3}[ \t]{0,3}[bfru]{0,2}\\?[\"']")
+_HEADER = pattern(
     rb"(?P<between>[:=][ \t]{0,3}(?:[bu](?=[\"'])|\\(?=[\"']))?)(?P<value>[\"']?[^\n\"'\\]{4,4096})"
 )
 _LOWER = bytes.maketrans(bytes(range(65, 91)), bytes(range(97, 123)))
 _SQUEEZED = bytes.maketrans(bytes(range(65, 91)) + b":", bytes(range(97, 123)) + b"=")
 _SQUEEZED_OUT = _AROUND + b"_-"
 _end = operator.itemgetter(slice(-3, None))
-_PLAIN_VALUE = Pattern(
+_PLAIN_VALUE = pattern(
     # Numbers, constants, types; variables and places for a text.
     rb"-?\d{1,5}(?:\.\d{1,20})?%?[.:]?|(?i:none|null|true|false|nil|undefined|str|int|bytes|string|bool|float|\*{3,64}|\.{2,4})[.:]?"
     # What begins with `%` may be percent-encoded: only a place for a text, and `%NAME%`, are code.
@@ -204,14 +191,14 @@ _PLAIN_VALUE = Pattern(
     rb"|%\(\w{1,64}\).{0,200}|(?:%[sdirvxf][^\w%]{0,8}){1,8}|%[A-Z_][A-Z0-9_]{0,64}%(?:[\\/].{0,200})?",
     re.DOTALL,
 )
-_CALL = Pattern(rb"[A-Za-z_][\w.]{0,200}[(\[].{0,4096}", re.DOTALL)
+_CALL = pattern(rb"[A-Za-z_][\w.]{0,200}[(\[].{0,4096}", re.DOTALL)
 """Code that says where a value comes from; in quotes it is none."""
-_OPENING = Pattern(rb"[(\[{]")
-_PLAIN_WORD = Pattern(rb"[A-Za-z_]{1,64}(?:\.[A-Za-z_]{1,64}){0,8}[.:!?]?")
+_OPENING = pattern(rb"[(\[{]")
+_PLAIN_WORD = pattern(rb"[A-Za-z_]{1,64}(?:\.[A-Za-z_]{1,64}){0,8}[.:!?]?")
 
-_KEY_BEGIN = Pattern(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_KEY_END = Pattern(rb"-----END [A-Z0-9 ]{0,60}-----")
-_KEY_LINE = Pattern(
+_KEY_BEGIN = pattern(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_END = pattern(rb"-----END [A-Z0-9 ]{0,60}-----")
+_KEY_LINE = pattern(
     rb"[^\n]{0,80}?[A-Za-z0-9+/]{40,400}={0,2}[\\n\"', \t\r]{0,8}\n?"
     rb"|(?:E[ \t]|[ \t>|'\"+#-]){0,40}(?:[A-Za-z0-9+/=]{1,400}|[A-Za-z-]{3,30}: [^\n]{1,200})?"
     rb"[\\n\"', \t\r]{0,8}\n?"
@@ -243,7 +230,7 @@ def hide_keys(data: bytes, *, inside: bool) -> tuple[bytes, bool]:
     at = 0
     if inside:
         at, inside = _key_end(data, 0)
-    while not inside and (begin := _KEY_BEGIN.compiled.search(data, at)):
+    while not inside and (begin := _KEY_BEGIN.search(data, at)):
         kept += (data[at : begin.start()], _HIDDEN)
         at, inside = _key_end(data, begin.end())
     kept.append(data[at:])
@@ -257,7 +244,7 @@ def hide_arguments(words: Sequence[str]) -> Iterator[str]:
         line = f"{before}{word}".encode("utf-8", "surrogatepass")
         found = [
             m
-            for m in _ARGUMENT.compiled.finditer(line)
+            for m in _ARGUMENT.finditer(line)
             if m.end() == len(line) or "\n" in word or " " in word
         ]
         for match in reversed(found):
@@ -282,29 +269,29 @@ def _hide(data: bytes) -> bytes:
     """Run those patterns that have something to look at."""
     data = _hide_tokens(data)
     if b"hook" in data:
-        data = _HOOK.compiled.sub(_HIDDEN, data)
+        data = _HOOK.sub(_HIDDEN, data)
     if b"@" in data and b"://" in data:
-        data = _USERINFO.compiled.sub(b"://", data)
+        data = _USERINFO.sub(b"://", data)
     if b"earer" in data:
-        data = _BEARER.compiled.sub(rb"\1" + _HIDDEN, data)
+        data = _BEARER.sub(rb"\1" + _HIDDEN, data)
     if b"asic " in data:
-        data = _BASIC.compiled.sub(_hide_basic, data)
+        data = _BASIC.sub(_hide_basic, data)
     if b"assword " in data or b"account " in data:
-        data = _LOGIN.compiled.sub(rb"\1" + _HIDDEN, _NETRC.compiled.sub(rb"\1" + _HIDDEN, data))
+        data = _LOGIN.sub(rb"\1" + _HIDDEN, _NETRC.sub(rb"\1" + _HIDDEN, data))
     if b" -" in data:
-        data = _SPACED.compiled.sub(rb"\1" + _HIDDEN, data)
+        data = _SPACED.sub(rb"\1" + _HIDDEN, data)
         if any(program in data for program in _PROGRAMS):
-            data = _ARGUMENT.compiled.sub(rb"\1" + _HIDDEN, data)
+            data = _ARGUMENT.sub(rb"\1" + _HIDDEN, data)
     return _hide_named(data) if _may_name_secret(data) else data
 
 
 def _hide_tokens(data: bytes) -> bytes:
     """Look at the words that are long enough, and of those at the parts that begin as a token does."""
     if b":AA" in data:
-        data = _TELEGRAM.compiled.sub(b":" + _HIDDEN, data)
-    for sign, pattern in _INNER:
+        data = _TELEGRAM.sub(b":" + _HIDDEN, data)
+    for sign, shape in _INNER:
         if sign in data:
-            data = pattern.compiled.sub(_HIDDEN, data)
+            data = shape.sub(_HIDDEN, data)
     words = data.translate(_IN_TOKEN)
     at = words.find(_RUN)
     if at < 0 or _HEADS.isdisjoint(map(_head, data.translate(_IN_PART).split())):
@@ -318,9 +305,7 @@ def _hide_tokens(data: bytes) -> bytes:
         parts = dotted[at:end].split(b".")
         if not _HEADS.isdisjoint(map(_head, parts)):
             for part in parts:
-                found = (
-                    _TOKEN.compiled.match(data, at) if at >= done and part[:3] in _HEADS else None
-                )
+                found = _TOKEN.match(data, at) if at >= done and part[:3] in _HEADS else None
                 if found:
                     kept += (data[done:at], _HIDDEN)
                     done = found.end()
@@ -348,14 +333,14 @@ def _hide_named(data: bytes) -> bytes:
     infixes = any(infix in data for infix in _INFIXES)
     kept: list[bytes] = []
     done = 0
-    for separator in _SEPARATOR.compiled.finditer(data):
+    for separator in _SEPARATOR.finditer(data):
         at = separator.start()
         if at < done:
             continue
         before = data[max(done, at - _NAME_SIZE) : at]
         stripped = before.rstrip(_AROUND)
         name = stripped.translate(_LOWER, b"_-") if stripped[-3:].lower() in _ENDS else b""
-        if not name and not (infixes and _INFIX.compiled.search(stripped)):
+        if not name and not (infixes and _INFIX.search(stripped)):
             continue
         hidden = _hidden_value(data, at, stripped, name, quoted=before != stripped)
         if hidden:
@@ -371,24 +356,24 @@ def _hidden_value(
     """Return what takes the place of the separator and the value, and where the value ends."""
     if not _speaks_of_secret(written, name, assigned=data[at : at + 1] == b"="):
         return None
-    if name.endswith(_TO_THE_END) and (header := _HEADER.compiled.match(data, at)):
+    if name.endswith(_TO_THE_END) and (header := _HEADER.match(data, at)):
         value = header["value"].lstrip(b"\"'")
         quote = header["value"][: len(header["value"]) - len(value)]
         harmless = (_PLAIN_VALUE, _CALL, _PLAIN_WORD)
-        if any(pattern.compiled.fullmatch(value.strip()) for pattern in harmless):
+        if any(shape.fullmatch(value.strip()) for shape in harmless):
             return None
         return header["between"] + quote + _HIDDEN, header.end()
     # A comparison with something that has a name is none of an assignment's kind.
-    compared = data.startswith(b"==", at) and not _QUOTED.compiled.match(data, at)
-    found = None if compared else _VALUE.compiled.match(data, at)
+    compared = data.startswith(b"==", at) and not _QUOTED.match(data, at)
+    found = None if compared else _VALUE.match(data, at)
     if found is None:
         return None
     between, value = found["between"], found["value"]
     around = value[:2] if value[:1] == b"\\" else value[:1] if value[:1] in b"\"'" else b""
     inner = value[len(around) : -len(around)] if around else value
-    if not around and not _OPENING.compiled.search(inner):
+    if not around and not _OPENING.search(inner):
         inner = inner.rstrip(b")]}") or inner  # of what the whole stands in: `f(token=x)`
-    plain = not inner or inner.startswith(_HIDDEN) or _PLAIN_VALUE.compiled.fullmatch(inner)
+    plain = not inner or inner.startswith(_HIDDEN) or _PLAIN_VALUE.fullmatch(inner)
     if plain or (not around and _is_code(between, inner, name, quoted=quoted)):
         return None
     end = found.start("value") + len(inner) + 2 * len(around)
@@ -400,26 +385,26 @@ def _hidden_value(
 def _speaks_of_secret(written: bytes, name: bytes, *, assigned: bool) -> bool:
     if name.endswith(_NAMES):
         return True
-    bounded = _BOUNDED_NAME.compiled.search(written[-16:])
+    bounded = _BOUNDED_NAME.search(written[-16:])
     if bounded is None:
-        return bool(_INFIX.compiled.search(written))
+        return bool(_INFIX.search(written))
     return assigned or not bounded["assigned"]
 
 
 def _is_code(between: bytes, inner: bytes, name: bytes, *, quoted: bool) -> bool:
     """Whether a value without quotes is a comparison, prose (`token: expected a number`) or code."""
-    if between.startswith(b"==") or name.endswith(inner.lower()) or _CALL.compiled.fullmatch(inner):
+    if between.startswith(b"==") or name.endswith(inner.lower()) or _CALL.fullmatch(inner):
         return True
-    return (between != b"=" or quoted) and bool(_PLAIN_WORD.compiled.fullmatch(inner))
+    return (between != b"=" or quoted) and bool(_PLAIN_WORD.fullmatch(inner))
 
 
 def _key_end(data: bytes, at: int) -> tuple[int, bool]:
     """Return where the key that `at` lies in ends, and whether it may go on after the bytes."""
     found = data.find(b"-----END", at, at + _KEY_SIZE)
-    if found >= 0 and (end := _KEY_END.compiled.match(data, found)):
+    if found >= 0 and (end := _KEY_END.match(data, found)):
         return end.end(), False
     while at < len(data):
-        line = _KEY_LINE.compiled.match(data, at)
+        line = _KEY_LINE.match(data, at)
         if line is None or (line.end() < len(data) and not line[0].endswith(b"\n")):
             return at, False
         if line.end() == at:
