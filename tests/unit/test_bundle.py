@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from telltale import bundle, cli
@@ -637,13 +637,14 @@ def test_the_page_names_every_file_and_every_outcome() -> None:
 
 
 @given(
-    nodeid=st.text(min_size=1, max_size=40),
+    nodeid=st.text(st.characters(exclude_categories=()), min_size=1, max_size=40),
     worker=st.sampled_from(["main", "gw0", 'g"w']),
     duration_s=st.floats(0, 1e6),
     cpu_s=st.floats(0, 1e6),
     grew=st.none() | st.integers(0, 2**50),
     attempts=st.integers(1, 5),
 )
+@example(nodeid="a\udc80", worker="main", duration_s=1.0, cpu_s=1.0, grew=None, attempts=1)
 def test_a_test_that_passed_is_written_as_all_others(
     tmp_path_factory: pytest.TempPathFactory,
     nodeid: str,

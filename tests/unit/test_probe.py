@@ -552,6 +552,27 @@ def test_the_phase_in_which_it_was_killed(phase: str, project: Project) -> None:
     ]
 
 
+def test_how_long_a_slow_phase_took_is_told_before_its_test_ends(project: Project) -> None:
+    project.write(
+        test_a="""
+        import pytest, time
+        @pytest.fixture
+        def slow(): time.sleep(0.05)
+        def test_hangs(slow): time.sleep(1000)
+        """.replace("\n        ", "\n")
+    )
+    process, ran = start(project)
+    with process:
+        wait_for(lambda: any(each.phase == "call" for each in ran.events.running))
+        process.kill()
+
+    (line,) = ran.lines("setup")
+    assert line["wall_s"] >= 0.05
+    assert line["cpu_s"] >= 0
+    (result,) = ran.events.results
+    assert result.walls_s[0] == line["wall_s"]
+
+
 def test_every_stack_is_written_on_a_signal(project: Project) -> None:
     project.write(test_a=HANGS)
     process, ran = start(project, "test_a.py::test_call")
