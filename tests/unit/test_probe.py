@@ -570,6 +570,7 @@ def test_how_long_a_slow_phase_took_is_told_before_its_test_ends(project: Projec
     assert line["wall_s"] >= 0.05
     assert line["cpu_s"] >= 0
     (result,) = ran.events.results
+    assert result.walls_s is not None
     assert result.walls_s[0] == line["wall_s"]
 
 
